@@ -1,0 +1,58 @@
+/**
+ * Makes sure that the programs the tests compare against are there: a C compiler, an assembler, a
+ * peer to boot the same kernels. As root on a Debian host they are installed; elsewhere the tests
+ * that need them are skipped, and this says which packages would enable them.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** program looked for, Debian package that brings it */
+const needs: readonly (readonly [program: string, debianPackage: string])[] = [
+  ['gcc', 'gcc'],
+  ['nasm', 'nasm'],
+  ['qemu-system-x86_64', 'qemu-system-x86'],
+];
+
+const missing = needs.filter(([program]) => !isOnPath(program)).map(([, name]) => name);
+if (missing.length > 0) {
+  if (canInstall()) install(missing);
+  else {
+    console.error(
+      `Some tests will be skipped: install ${missing.join(', ')} ` +
+        `(Debian: sudo apt-get install ${missing.join(' ')}) to run them.`,
+    );
+  }
+}
+
+function isOnPath(program: string): boolean {
+  const places = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return places.some((place) => {
+    try {
+      accessSync(join(place, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function canInstall(): boolean {
+  return process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+}
+
+function install(packages: readonly string[]): void {
+  console.error(`Installing what the tests need: ${packages.join(' ')}`);
+  const get = (...arguments_: string[]) =>
+    spawnSync('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...arguments_], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    }).status === 0;
+  // The lists of a fresh machine are empty or old: fetch them only when the first try fails.
+  const options = ['--no-install-recommends', 'install', ...packages];
+  if (!get(...options) && !(get('update') && get(...options))) {
+    console.error(
+      `apt-get could not install ${packages.join(', ')}; the tests that need them will be skipped.`,
+    );
+  }
+}

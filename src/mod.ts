@@ -1,0 +1,2 @@
+/** The npm door of Vivarium. */
+export { VivariumError } from './util/mod.ts';
