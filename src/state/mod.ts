@@ -1,0 +1,21 @@
+export {
+  boolean,
+  bytes,
+  type Checked,
+  type Checker,
+  finite,
+  integer,
+  invalidState,
+  list,
+  oneOf,
+  optional,
+  record,
+  refine,
+  section,
+  u8,
+  u16,
+  u32,
+  u64,
+  words,
+} from './check.ts';
+export type { Persist, Persistent } from './persist.ts';
