@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HandClock, ProbeLine } from './test-kit.ts';
+import { HandClock, ProbeLine } from './test-kit.fixture.ts';
 import { Uart16550 } from './uart-16550.ts';
 
 function setup() {

@@ -1,0 +1,4 @@
+export { Bus, openBus } from './bus.ts';
+export type { Clock, Nanoseconds, Timer } from './clock.ts';
+export type { AccessSize, Device, RegisterBank } from './device.ts';
+export { type InterruptController, type InterruptLine, unconnectedLine } from './interrupt-line.ts';

@@ -1,0 +1,101 @@
+/**
+ * The text files of the default guest: what busybox init runs, and the shell's surroundings.
+ *
+ * Boot: the kernel starts /init (busybox init, process 1), which runs /etc/init.d/rcS once and then
+ * keeps a login shell on the kernel's console. `cttyhack` makes the console the shell's controlling
+ * terminal, so that Ctrl-C and job control work whichever console the command line names.
+ */
+
+/** /etc/inittab: busybox init's table, `id::action:process`. */
+const inittab = `::sysinit:/etc/init.d/rcS
+::respawn:/bin/cttyhack /bin/sh -l
+::ctrlaltdel:/bin/reboot
+::shutdown:/bin/umount -a -r
+::restart:/init
+`;
+
+/** /etc/fstab: one \`mount -a\` mounts all of it in one process. */
+const fstab = `proc      /proc     proc      nosuid,noexec,nodev             0 0
+sysfs     /sys      sysfs     nosuid,noexec,nodev             0 0
+devtmpfs  /dev      devtmpfs  mode=755,nosuid                 0 0
+devpts    /dev/pts  devpts    mode=620,gid=5,nosuid,noexec    0 0
+tmpfs     /dev/shm  tmpfs     mode=1777,nosuid,nodev          0 0
+tmpfs     /run      tmpfs     mode=755,nosuid,nodev           0 0
+tmpfs     /tmp      tmpfs     mode=1777,nosuid,nodev          0 0
+`;
+
+/** /etc/init.d/rcS: runs once, before the shell. /dev/pts exists only once /dev is mounted. */
+const rcS = `#!/bin/sh
+mount -t devtmpfs -o mode=755,nosuid devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -a
+hostname -F /etc/hostname
+ip link set lo up
+[ -s /etc/modules ] && while read -r module; do insmod "$module"; done </etc/modules
+[ -x /etc/rc.local ] && /etc/rc.local
+true
+`;
+
+/**
+ * /etc/profile: for each login shell. LINES and COLUMNS come from the kernel command line when the
+ * person sits at a terminal; a serial line cannot tell its size itself.
+ */
+const profile = `export PATH=/bin:/sbin:/usr/bin:/usr/sbin
+export HOME=/root
+export PS1='\\h:\\w# '
+[ "$TERM" = linux ] && export TERM=vt100
+[ -n "$LINES" ] && [ -n "$COLUMNS" ] && stty rows "$LINES" cols "$COLUMNS" 2>/dev/null
+unset LINES COLUMNS
+cd "$HOME"
+if [ ! -e /run/greeted ]; then
+  : >/run/greeted
+  cat /etc/motd
+fi
+`;
+
+const motd = `
+Welcome to Linux in Vivarium. Type \`poweroff\` to leave, \`resize\` after changing the window's size.
+
+`;
+
+/** /bin/resize: busybox as Debian builds it has none. Asks the terminal where its last cell is. */
+const resize = `#!/bin/sh
+# Tells the kernel the size of the terminal at the other end of the serial line.
+saved=$(stty -g) || exit 1
+trap 'stty "$saved"' EXIT
+stty raw -echo
+printf '\\0337\\033[r\\033[999;999H\\033[6n\\0338'
+IFS='[;' read -r -s -t 2 -d R escape rows columns
+case "$rows:$columns" in
+  [1-9]*:[1-9]*) saved="$saved" ;;
+  *) echo 'resize: the terminal does not tell its size' >&2; exit 1 ;;
+esac
+stty "$saved"
+trap - EXIT
+stty rows "$rows" cols "$columns"
+`;
+
+const passwd = 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n';
+const group = 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n';
+const hosts = '127.0.0.1\tlocalhost vivarium\n::1\tlocalhost\n';
+
+/** One text file of the default guest. */
+export interface InitFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly text: string;
+}
+
+/** The files of the default guest, by path. */
+export const initFiles: readonly InitFile[] = [
+  { path: 'bin/resize', mode: 0o755, text: resize },
+  { path: 'etc/fstab', mode: 0o644, text: fstab },
+  { path: 'etc/group', mode: 0o644, text: group },
+  { path: 'etc/hostname', mode: 0o644, text: 'vivarium\n' },
+  { path: 'etc/hosts', mode: 0o644, text: hosts },
+  { path: 'etc/init.d/rcS', mode: 0o755, text: rcS },
+  { path: 'etc/inittab', mode: 0o644, text: inittab },
+  { path: 'etc/motd', mode: 0o644, text: motd },
+  { path: 'etc/passwd', mode: 0o644, text: passwd },
+  { path: 'etc/profile', mode: 0o644, text: profile },
+];

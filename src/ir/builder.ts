@@ -1,0 +1,340 @@
+import { assert } from '../util/mod.ts';
+import { opRow } from './ops.ts';
+import type {
+  Access,
+  Block,
+  Body,
+  FieldRef,
+  Immediate,
+  MemoryWidth,
+  Node,
+  Parameter,
+  Slot,
+  Type,
+  Value,
+} from './types.ts';
+
+/** What a guest load reads: width in bits, and whether it is sign-extended to i64. */
+export interface LoadKind {
+  readonly width: MemoryWidth;
+  readonly signed: boolean;
+}
+
+/** A mutable variable inside one instruction. */
+export interface Local {
+  readonly index: number;
+  readonly type: Type;
+}
+
+interface NodeParts {
+  type?: Type;
+  args?: readonly Node[];
+  imm?: Immediate;
+  field?: FieldRef;
+  access?: Access;
+  blocks?: readonly Block[];
+}
+
+/** The type a state field has once it is loaded with `access`. */
+export function accessType(access: Access): Type {
+  const dot = access.indexOf('.');
+  return (dot < 0 ? access : access.slice(0, dot)) as Type;
+}
+
+/**
+ * Builds the body of one instruction. Methods append nodes in program order and return values.
+ * Pure ops on constants fold at once, by the same `evaluate` the reference uses.
+ */
+export class Builder {
+  #block: Block = [];
+  readonly #locals: Type[] = [];
+
+  /** The finished body. */
+  finish(): Body {
+    return { block: this.#block, locals: this.#locals };
+  }
+
+  // --- constants, parameters, pure ops
+
+  i32(value: number): Value {
+    return this.#node('const', { type: 'i32', imm: value | 0 }) as Value;
+  }
+
+  i64(value: bigint | number): Value {
+    return this.#node('const', { type: 'i64', imm: BigInt.asUintN(64, BigInt(value)) }) as Value;
+  }
+
+  v128(bytes: Uint8Array): Value {
+    assert(bytes.length === 16, 'a v128 constant has sixteen bytes');
+    return this.#node('const', { type: 'v128', imm: bytes }) as Value;
+  }
+
+  /** A value parameter of the decoded instruction. */
+  parameter(which: Parameter): Value {
+    return this.#node('parameter', { type: which === 'scale' ? 'i32' : 'i64', imm: which }) as Value;
+  }
+
+  /** The state offset that the record's `slot` holds, plus `displacement`, i32. */
+  slotOffset(slot: Slot, displacement: number): Value {
+    const field: FieldRef = { kind: 'slot', slot, displacement };
+    return this.#node('slot.offset', { type: 'i32', field }) as Value;
+  }
+
+  /** Any pure op by its table name, e.g. `pure('i64.add', x, y)`. */
+  pure(op: string, ...args: Value[]): Value {
+    return this.pureWith(op, undefined, ...args);
+  }
+
+  /** A pure op that carries an immediate (lane index, shuffle bytes). */
+  pureWith(op: string, imm: Immediate, ...args: Value[]): Value {
+    const row = opRow(op);
+    assert(args.length === row.args.length, `${op} takes ${row.args.length} arguments`);
+    for (let i = 0; i < args.length; i++) {
+      assert(args[i]?.type === row.args[i], `${op}: argument ${i} is ${args[i]?.type}, not ${row.args[i]}`);
+    }
+    if (args.length > 0 && row.type !== 'v128' && args.every((arg) => arg.op === 'const' && arg.type !== 'v128')) {
+      const folded = row.evaluate(...args.map((arg) => arg.imm), imm);
+      if (row.type === 'i64') return this.i64(folded as bigint);
+      if (row.type === 'i32') return this.i32(folded as number);
+    }
+    return this.#node(op, { type: row.type, args, imm }) as Value;
+  }
+
+  #same(op: string, x: Value, y: Value): Value {
+    return this.pure(`${x.type}.${op}`, x, y);
+  }
+
+  add(x: Value, y: Value): Value {
+    return this.#same('add', x, y);
+  }
+  sub(x: Value, y: Value): Value {
+    return this.#same('sub', x, y);
+  }
+  mul(x: Value, y: Value): Value {
+    return this.#same('mul', x, y);
+  }
+  and(x: Value, y: Value): Value {
+    return this.#same('and', x, y);
+  }
+  or(x: Value, y: Value): Value {
+    return this.#same('or', x, y);
+  }
+  xor(x: Value, y: Value): Value {
+    return this.#same('xor', x, y);
+  }
+  /** Shift counts are taken modulo the type's width. */
+  shl(x: Value, count: Value): Value {
+    return this.#same('shl', x, count);
+  }
+  shrU(x: Value, count: Value): Value {
+    return this.#same('shr_u', x, count);
+  }
+  shrS(x: Value, count: Value): Value {
+    return this.#same('shr_s', x, count);
+  }
+  eq(x: Value, y: Value): Value {
+    return this.#same('eq', x, y);
+  }
+  ne(x: Value, y: Value): Value {
+    return this.#same('ne', x, y);
+  }
+  ltU(x: Value, y: Value): Value {
+    return this.#same('lt_u', x, y);
+  }
+  ltS(x: Value, y: Value): Value {
+    return this.#same('lt_s', x, y);
+  }
+  gtU(x: Value, y: Value): Value {
+    return this.#same('gt_u', x, y);
+  }
+  leU(x: Value, y: Value): Value {
+    return this.#same('le_u', x, y);
+  }
+  eqz(x: Value): Value {
+    return this.pure(`${x.type}.eqz`, x);
+  }
+  /** Truth value of an i64: 1 when it is not zero. */
+  nez(x: Value): Value {
+    return x.type === 'i64' ? this.ne(x, this.i64(0)) : this.ne(x, this.i32(0));
+  }
+  not(x: Value): Value {
+    return this.xor(x, x.type === 'i64' ? this.i64(-1n) : this.i32(-1));
+  }
+  neg(x: Value): Value {
+    return this.sub(x.type === 'i64' ? this.i64(0) : this.i32(0), x);
+  }
+  /** Sign-extends the low `width` bits (8, 16, 32 or 64) of an i64. */
+  signExtend(x: Value, width: number): Value {
+    return width === 64 ? x : this.pure(`i64.extend${width}_s`, x);
+  }
+  /** Zero-extends the low `width` bits (1 to 64) of an i64. */
+  zeroExtend(x: Value, width: number): Value {
+    if (width === 64) return x;
+    return this.and(x, this.i64((1n << BigInt(width)) - 1n));
+  }
+  /** i32 to i64, zero-extended. */
+  widen(x: Value): Value {
+    return this.pure('i64.extend_i32_u', x);
+  }
+  /** i64 to i32, low half. */
+  wrap(x: Value): Value {
+    return this.pure('i32.wrap_i64', x);
+  }
+
+  /** `whenTrue` if the i32 `condition` is not zero, else `whenFalse`. Both are evaluated. */
+  select(condition: Value, whenTrue: Value, whenFalse: Value): Value {
+    assert(condition.type === 'i32' && whenTrue.type === whenFalse.type, 'select: types differ');
+    if (condition.op === 'const') return condition.imm !== 0 ? whenTrue : whenFalse;
+    return this.#node('select', {
+      type: whenTrue.type,
+      args: [condition, whenTrue, whenFalse],
+    }) as Value;
+  }
+
+  // --- vCPU state
+
+  readState(field: FieldRef, access: Access): Value {
+    return this.#node('state.read', { type: accessType(access), field, access }) as Value;
+  }
+
+  writeState(field: FieldRef, access: Access, value: Value): void {
+    assert(value.type === accessType(access), `state.write: ${value.type} into ${access}`);
+    this.#node('state.write', { args: [value], field, access });
+  }
+
+  // --- guest memory, by linear address; may fault
+
+  /** Loads `width` bits; up to 64 they come widened to i64, 128 as v128. */
+  load(address: Value, width: MemoryWidth, signed = false): Value {
+    return this.#node('memory.load', {
+      type: width === 128 ? 'v128' : 'i64',
+      args: [address],
+      imm: encodeLoad({ width, signed }),
+    }) as Value;
+  }
+
+  /** Stores the low `width` bits of `value`. */
+  store(address: Value, width: MemoryWidth, value: Value): void {
+    assert(value.type === (width === 128 ? 'v128' : 'i64'), 'memory.store: value type');
+    this.#node('memory.store', { args: [address, value], imm: encodeLoad({ width, signed: false }) });
+  }
+
+  /** Loads like `load`, but faults as a write would; `storeBack` then cannot fault. */
+  loadForUpdate(address: Value, width: MemoryWidth, signed = false): Value {
+    assert(width !== 128, 'read-modify-write is at most 64 bits wide');
+    return this.#node('memory.loadForUpdate', {
+      type: 'i64',
+      args: [address],
+      imm: encodeLoad({ width, signed }),
+    }) as Value;
+  }
+
+  /** Completes a `loadForUpdate`: writes to the same place. */
+  storeBack(loaded: Value, value: Value): void {
+    assert(loaded.op === 'memory.loadForUpdate', 'storeBack needs the loadForUpdate it completes');
+    this.#node('memory.storeBack', { args: [loaded, value], imm: loaded.imm });
+  }
+
+  // --- local variables and structured control
+
+  local(type: Type): Local {
+    this.#locals.push(type);
+    return { index: this.#locals.length - 1, type };
+  }
+  get(local: Local): Value {
+    return this.#node('local.get', { type: local.type, imm: local.index }) as Value;
+  }
+  set(local: Local, value: Value): void {
+    assert(local.type === value.type, 'local.set: type');
+    this.#node('local.set', { args: [value], imm: local.index });
+  }
+
+  /** Runs `then` when the i32 `condition` is not zero, else `otherwise`. */
+  if(condition: Value, then: () => void, otherwise?: () => void): void {
+    if (condition.op === 'const') {
+      if (condition.imm !== 0) then();
+      else otherwise?.();
+      return;
+    }
+    const thenBlock = this.#nested(then);
+    const elseBlock = otherwise === undefined ? [] : this.#nested(otherwise);
+    this.#node('if', { args: [condition], blocks: [thenBlock, elseBlock] });
+  }
+
+  /** Runs `body` again while the i32 value it returns is not zero. */
+  loop(body: () => Value): void {
+    let again: Value | undefined;
+    const block = this.#nested(() => {
+      again = body();
+    });
+    assert(again !== undefined, 'a loop body returns its condition');
+    // The condition is used at the end of the body: `loop` holds it as an argument.
+    this.#node('loop', { args: [again], blocks: [block] });
+  }
+
+  // --- leaving the instruction
+
+  /**
+   * Calls a named helper for its effect on the vCPU. It may fault or redirect; the emitter tests its
+   * status. Nothing of the instruction may be committed to state before it unless the helper is the
+   * instruction's last effect.
+   */
+  helper(name: string, ...args: Value[]): void {
+    this.#node('helper', { args, imm: name });
+  }
+
+  /** Calls a named helper that only computes: no fault, no state but what its contract names. */
+  call(name: string, type: Type, ...args: Value[]): Value {
+    return this.#node('call', { type, args, imm: name }) as Value;
+  }
+
+  /** Raises exception `vector`; `errorCode` is pushed when the exception has one. */
+  fault(vector: number, errorCode = 0): void {
+    this.#node('fault', { imm: vector * 0x1_0000 + errorCode });
+  }
+
+  /** Continues at the instruction's relative target (its displacement is the record's). */
+  branchRelative(): void {
+    this.#node('branch.relative', {});
+  }
+
+  /** Continues at the instruction pointer `rip` (i64). */
+  branch(rip: Value): void {
+    this.#node('branch', { args: [rip] });
+  }
+
+  #nested(build: () => void): Block {
+    const outer = this.#block;
+    const inner: Block = [];
+    this.#block = inner;
+    build();
+    this.#block = outer;
+    return inner;
+  }
+
+  #node(op: string, parts: NodeParts): Node {
+    const node: Node = {
+      op,
+      type: parts.type,
+      args: parts.args ?? [],
+      imm: parts.imm,
+      uses: 0,
+      ...(parts.field === undefined ? {} : { field: parts.field }),
+      ...(parts.access === undefined ? {} : { access: parts.access }),
+      ...(parts.blocks === undefined ? {} : { blocks: parts.blocks }),
+    };
+    for (const arg of node.args) arg.uses++;
+    this.#block.push(node);
+    return node;
+  }
+}
+
+/** Packs a load kind into a node immediate. */
+export function encodeLoad(kind: LoadKind): number {
+  return kind.width * 2 + (kind.signed ? 1 : 0);
+}
+
+export function decodeLoad(imm: Immediate): LoadKind {
+  const packed = imm as number;
+  return { width: (packed >> 1) as MemoryWidth, signed: (packed & 1) !== 0 };
+}

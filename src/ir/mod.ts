@@ -1,0 +1,15 @@
+export { accessType, Builder, decodeLoad, type LoadKind, type Local } from './builder.ts';
+export { type Datum, type OpRow, opRow, ops } from './ops.ts';
+export type {
+  Access,
+  Block,
+  Body,
+  FieldRef,
+  Immediate,
+  MemoryWidth,
+  Node,
+  Parameter,
+  Slot,
+  Type,
+  Value,
+} from './types.ts';

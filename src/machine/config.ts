@@ -1,0 +1,70 @@
+/** Which engine runs the vCPUs; see DESIGN section 2. */
+export type EngineName = 'bt' | 'interp' | 'reference' | 'kvm';
+
+/** A plain, validated description of a machine. Bytes are already in memory: the core does no I/O. */
+export interface BoardConfig {
+  /** guest memory in bytes, a multiple of 4 KiB */
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly engine: EngineName;
+  /** kernel image as found on disk: bzImage, PVH ELF or multiboot ELF */
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly cmdline: string;
+  /** a guest write of N to port 0xf4 stops the machine with code (N<<1)|1 */
+  readonly debugExit: boolean;
+}
+
+/** What the board needs of the thread it runs on. */
+export interface BoardHost {
+  /** Monotonic host time in nanoseconds. */
+  now(): number;
+  /** Wall-clock time in milliseconds since 1970. */
+  epochMilliseconds(): number;
+  /** CPU time used by this thread or process so far, in seconds; 0 when the platform cannot tell. */
+  cpuSeconds(): number;
+  /** Bytes the guest sent on the serial console (COM1). The array is the receiver's to keep. */
+  consoleOutput(bytes: Uint8Array): void;
+}
+
+/** Why a machine no longer runs. */
+export type StopReason =
+  | { readonly kind: 'shutdown' }
+  | { readonly kind: 'reset' }
+  | { readonly kind: 'debug-exit'; readonly code: number }
+  | {
+      readonly kind: 'triple-fault';
+      readonly vcpu: number;
+      /** RIP of the instruction that faulted last */
+      readonly rip: bigint;
+      /** name and number of the last exception, e.g. `#PF (14)` */
+      readonly exception: string;
+      /** a few lines of registers for the person who debugs the guest */
+      readonly dump: string;
+    };
+
+/** What one slice of running came to. */
+export type RunOutcome =
+  | { readonly kind: 'running' }
+  /** every vCPU is halted; nothing happens before guest time `until` (ns, may be Infinity) or an input */
+  | { readonly kind: 'idle'; readonly until: number }
+  | { readonly kind: 'stopped'; readonly reason: StopReason };
+
+/** The object that `--stats` prints. */
+export interface MachineStats {
+  /** guest instructions retired */
+  readonly instructions: number;
+  readonly hostSeconds: number;
+  readonly hostCpuSeconds: number;
+  readonly guestSeconds: number;
+  /** counts by reason */
+  readonly exits: Readonly<Record<string, number>>;
+  readonly tiers: { readonly reference: number; readonly handlers: number; readonly regions: number };
+  readonly regions: number;
+  readonly compileSeconds: number;
+  readonly tlb: { readonly hits: number; readonly misses: number; readonly flushes: number };
+  readonly invalidations: number;
+  readonly framesTouched: number;
+  /** further counters, by name */
+  readonly [extra: string]: unknown;
+}

@@ -1,0 +1,8 @@
+export type {
+  BoardConfig,
+  BoardHost,
+  EngineName,
+  MachineStats,
+  RunOutcome,
+  StopReason,
+} from './config.ts';

@@ -1,0 +1,2 @@
+export { assert, unreachable } from './assert.ts';
+export { VivariumError } from './error.ts';

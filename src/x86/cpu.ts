@@ -1,0 +1,71 @@
+import type { InterruptController } from '../bus/interrupt-line.ts';
+import type { Type } from '../ir/mod.ts';
+import type { CpuState } from './cpu-state.ts';
+
+/** Whose rights an access uses: the current privilege level's, or the processor's own (tables, TSS). */
+export type Privilege = 'current' | 'supervisor';
+
+/** What a helper sees of the machine around a vCPU. Implemented by each engine. */
+export interface Cpu {
+  readonly state: CpuState;
+  readonly interrupts: InterruptController;
+
+  /** Reads `bytes` (1, 2, 4, 8) at a linear address, little-endian, unsigned. Throws GuestFault (#PF, #GP). */
+  readLinear(address: bigint, bytes: number, privilege?: Privilege): bigint;
+  /** Writes the low `bytes` (1, 2, 4, 8) of `value`. All or nothing, also across pages. */
+  writeLinear(address: bigint, bytes: number, value: bigint, privilege?: Privilege): void;
+  /** Copies `target.length` bytes from guest memory; throws before the first faulting byte changes anything. */
+  readBytes(address: bigint, target: Uint8Array, privilege?: Privilege): void;
+  /** Writes all of `source` or, when some byte faults, nothing. */
+  writeBytes(address: bigint, source: Uint8Array, privilege?: Privilege): void;
+  /**
+   * Linear-memory offset of plain RAM behind `address` for `access`, and how many bytes from there stay in
+   * the page; undefined for MMIO and other special pages. Throws GuestFault. For bulk helpers (REP MOVS).
+   * A 'write' translation of a page with translated code reports through the slow path: undefined.
+   */
+  translate(address: bigint, access: 'read' | 'write'): { offset: number; bytes: number } | undefined;
+  /** The linear memory itself, for `translate`. */
+  readonly linear: Uint8Array;
+
+  /** RIP of the instruction being executed, and of the next one. */
+  currentRip(): bigint;
+  nextRip(): bigint;
+  /** Continues at `rip` instead of the next instruction. Also needed after any change of mode or CPL. */
+  redirect(rip: bigint): void;
+  /** Called after a change of CR0, CR4, EFER, CPL, CS or SS attributes: the engine recomputes its mode key. */
+  modeChanged(): void;
+
+  /** Drops cached translations: all, all but global ones, or one page. */
+  flushTlb(scope: 'all' | 'non-global'): void;
+  flushPage(address: bigint): void;
+
+  /** Port I/O. Sizes 1, 2, 4. */
+  ioRead(port: number, bytes: 1 | 2 | 4): number;
+  ioWrite(port: number, bytes: 1 | 2 | 4, value: number): void;
+
+  /** The time-stamp counter before tscOffset. */
+  readTsc(): bigint;
+  /** CPUID leaf as [eax, ebx, ecx, edx], state-dependent bits included. */
+  cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
+  /** True when CPUID announces `feature` (names as in Linux cpuinfo: sse4_2, avx2 ...). */
+  hasFeature(feature: string): boolean;
+
+  /** MSRs the machine adds (KVM clock and friends). undefined / false mean #GP. */
+  readMachineMsr(index: number): bigint | undefined;
+  writeMachineMsr(index: number, value: bigint): boolean;
+
+  /** HLT was executed; the engine leaves. */
+  halt(): void;
+  /** VMCALL/VMMCALL: handled by the machine; returns false for #UD. */
+  hypercall(): boolean;
+}
+
+/** A named operation too rare or too long for the intermediate form. */
+export interface Helper {
+  readonly params: readonly Type[];
+  /** `undefined` for effect helpers (Builder.helper), else the value's type (Builder.call). */
+  readonly result?: Type;
+  /** i64 arguments and results are bigint (unsigned or signed as they come: mask them), i32 numbers. */
+  // biome-ignore lint/suspicious/noExplicitAny: arguments follow `params`
+  readonly run: (cpu: Cpu, ...args: any[]) => any;
+}
