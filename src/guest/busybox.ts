@@ -13,12 +13,19 @@ const MAX_APPLETS = 1000;
 
 /** The applet names of a busybox executable, sorted. Throws when it has no table of them. */
 export function busyboxApplets(executable: Uint8Array): string[] {
-  for (let at = executable.indexOf(START[0]!); at >= 0; at = executable.indexOf(START[0]!, at + 1)) {
+  for (
+    let at = executable.indexOf(START[0]!);
+    at >= 0;
+    at = executable.indexOf(START[0]!, at + 1)
+  ) {
     if (!START.every((byte, index) => executable[at + index] === byte)) continue;
     const names = readNames(executable, at);
     if (names.includes('sh') && names.includes('init')) return names;
   }
-  throw new VivariumError('not-busybox', 'The file is not a busybox with the commands sh and init.');
+  throw new VivariumError(
+    'not-busybox',
+    'The file is not a busybox with the commands sh and init.',
+  );
 }
 
 function readNames(executable: Uint8Array, start: number): string[] {

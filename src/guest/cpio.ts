@@ -54,7 +54,10 @@ const encoder = new TextEncoder();
 export function writeCpio(entries: readonly TreeEntry[]): Uint8Array<ArrayBuffer> {
   const members = entries.map((entry, index) => member(entry, index + 1));
   members.push(trailer());
-  const total = members.reduce((sum, each) => sum + each.header.length + align4(each.data.length), 0);
+  const total = members.reduce(
+    (sum, each) => sum + each.header.length + align4(each.data.length),
+    0,
+  );
   const archive = new Uint8Array(total);
   let offset = 0;
   for (const { header, data } of members) {
@@ -73,7 +76,10 @@ interface Member {
 
 function member(entry: TreeEntry, inode: number): Member {
   if (!/^[^/\0][^\0]*$/.test(entry.path) || entry.path.endsWith('/')) {
-    throw new VivariumError('cpio-path', `'${entry.path}' cannot be the name of a file in a RAM disk.`);
+    throw new VivariumError(
+      'cpio-path',
+      `'${entry.path}' cannot be the name of a file in a RAM disk.`,
+    );
   }
   const permissions = 'mode' in entry ? entry.mode : undefined;
   const isDevice = entry.kind === 'character-device' || entry.kind === 'block-device';
@@ -94,7 +100,10 @@ function dataOf(entry: TreeEntry): Uint8Array {
   if (entry.kind !== 'file') return new Uint8Array(0);
   const data = typeof entry.data === 'string' ? encoder.encode(entry.data) : entry.data;
   if (data.length > MAX_FILE_BYTES) {
-    throw new VivariumError('cpio-size', `'${entry.path}' is too large for a RAM disk (over 4 GiB).`);
+    throw new VivariumError(
+      'cpio-size',
+      `'${entry.path}' is too large for a RAM disk (over 4 GiB).`,
+    );
   }
   return data;
 }

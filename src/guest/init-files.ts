@@ -10,14 +10,13 @@
 const inittab = `::sysinit:/etc/init.d/rcS
 ::respawn:/bin/cttyhack /bin/sh -l
 ::ctrlaltdel:/bin/reboot
-::shutdown:/bin/umount -a -r
+::shutdown:/etc/init.d/rcK
 ::restart:/init
 `;
 
-/** /etc/fstab: one \`mount -a\` mounts all of it in one process. */
+/** /etc/fstab: all of it is mounted by one process, `mount -a`. /dev comes before, in rcS. */
 const fstab = `proc      /proc     proc      nosuid,noexec,nodev             0 0
 sysfs     /sys      sysfs     nosuid,noexec,nodev             0 0
-devtmpfs  /dev      devtmpfs  mode=755,nosuid                 0 0
 devpts    /dev/pts  devpts    mode=620,gid=5,nosuid,noexec    0 0
 tmpfs     /dev/shm  tmpfs     mode=1777,nosuid,nodev          0 0
 tmpfs     /run      tmpfs     mode=755,nosuid,nodev           0 0
@@ -34,6 +33,12 @@ ip link set lo up
 [ -s /etc/modules ] && while read -r module; do insmod "$module"; done </etc/modules
 [ -x /etc/rc.local ] && /etc/rc.local
 true
+`;
+
+/** /etc/init.d/rcK: runs before the machine powers off or resets, so that disks are left clean. */
+const rcK = `#!/bin/sh
+umount -a -r 2>/dev/null
+sync
 `;
 
 /**
@@ -66,13 +71,12 @@ trap 'stty "$saved"' EXIT
 stty raw -echo
 printf '\\0337\\033[r\\033[999;999H\\033[6n\\0338'
 IFS='[;' read -r -s -t 2 -d R escape rows columns
-case "$rows:$columns" in
-  [1-9]*:[1-9]*) saved="$saved" ;;
-  *) echo 'resize: the terminal does not tell its size' >&2; exit 1 ;;
-esac
 stty "$saved"
 trap - EXIT
-stty rows "$rows" cols "$columns"
+case "$rows:$columns" in
+  [1-9]*:[1-9]*) stty rows "$rows" cols "$columns" ;;
+  *) echo 'resize: the terminal does not tell its size' >&2; exit 1 ;;
+esac
 `;
 
 const passwd = 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n';
@@ -93,6 +97,7 @@ export const initFiles: readonly InitFile[] = [
   { path: 'etc/group', mode: 0o644, text: group },
   { path: 'etc/hostname', mode: 0o644, text: 'vivarium\n' },
   { path: 'etc/hosts', mode: 0o644, text: hosts },
+  { path: 'etc/init.d/rcK', mode: 0o755, text: rcK },
   { path: 'etc/init.d/rcS', mode: 0o755, text: rcS },
   { path: 'etc/inittab', mode: 0o644, text: inittab },
   { path: 'etc/motd', mode: 0o644, text: motd },
