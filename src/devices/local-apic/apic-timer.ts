@@ -3,11 +3,24 @@
  * Counts are computed from guest time when read; one alarm on the clock stands for the next expiry.
  */
 import type { Clock, Timer } from '../../bus/mod.ts';
-import { type Checked, finite, integer, record, refine, u32, u64 } from '../../state/mod.ts';
+import {
+  boolean,
+  type Checked,
+  finite,
+  integer,
+  optional,
+  record,
+  refine,
+  u32,
+  u64,
+} from '../../state/mod.ts';
 
 export const TIMER_ONE_SHOT = 0;
 export const TIMER_PERIODIC = 1;
 export const TIMER_TSC_DEADLINE = 2;
+
+/** No guest can ask for more interrupts a second than a host can count. */
+const MIN_PERIOD_NANOSECONDS = 20_000;
 
 export const checkApicTimerState = record({
   mode: integer(0, 3),
@@ -16,8 +29,10 @@ export const checkApicTimerState = record({
   /** guest time at which the count was `initialCount` */
   startedAt: finite,
   /** the one-shot count has not expired, or the periodic one runs */
-  running: integer(0, 1),
+  running: boolean,
   tscDeadline: u64,
+  /** guest time of the next expiry */
+  alarm: optional(finite),
 });
 export type ApicTimerState = Checked<typeof checkApicTimerState>;
 
@@ -41,6 +56,7 @@ export class ApicTimer {
   #startedAt = 0;
   #running = false;
   #tscDeadline = 0n;
+  #alarmAt: number | undefined;
 
   constructor(options: ApicTimerOptions) {
     this.#options = options;
@@ -49,7 +65,7 @@ export class ApicTimer {
   }
 
   reset(): void {
-    this.#alarm.cancel();
+    this.#setAlarm(undefined);
     this.#mode = TIMER_ONE_SHOT;
     this.#initialCount = 0;
     this.#divideConfiguration = 0;
@@ -121,8 +137,9 @@ export class ApicTimer {
       initialCount: this.#initialCount,
       divideConfiguration: this.#divideConfiguration,
       startedAt: this.#startedAt,
-      running: this.#running ? 1 : 0,
+      running: this.#running,
       tscDeadline: this.#tscDeadline,
+      alarm: this.#alarmAt,
     };
   }
 
@@ -131,9 +148,9 @@ export class ApicTimer {
     this.#initialCount = state.initialCount;
     this.#divideConfiguration = state.divideConfiguration;
     this.#startedAt = state.startedAt;
-    this.#running = state.running === 1 && state.initialCount !== 0;
+    this.#running = state.running && state.initialCount !== 0;
     this.#tscDeadline = state.tscDeadline;
-    this.#schedule();
+    this.#setAlarm(state.alarm);
   }
 
   /** Divide configuration 0 to 3 and 8 to 11 mean 2, 4, 8, 16, 32, 64, 128 and 1. */
@@ -143,43 +160,45 @@ export class ApicTimer {
     return (divisor * 1e9) / this.#options.busFrequencyHz;
   }
 
-  /** Sets the alarm for the next expiry. One already past goes off as soon as the clock looks. */
+  #setAlarm(at: number | undefined): void {
+    this.#alarmAt = at;
+    if (at === undefined) this.#alarm.cancel();
+    else this.#alarm.arm(at);
+  }
+
   #schedule(): void {
     const now = this.#clock.now();
     if (this.#mode === TIMER_TSC_DEADLINE) {
       if (this.#tscDeadline === 0n) {
-        this.#alarm.cancel();
+        this.#setAlarm(undefined);
         return;
       }
       const ticks = Number(this.#tscDeadline - this.#options.readTsc());
       if (ticks <= 0) this.#expire();
-      else this.#alarm.arm(now + Math.ceil((ticks * 1e9) / this.#options.tscFrequencyHz));
+      else this.#setAlarm(now + Math.ceil((ticks * 1e9) / this.#options.tscFrequencyHz));
       return;
     }
     if (!this.#running) {
-      this.#alarm.cancel();
+      this.#setAlarm(undefined);
       return;
     }
     const period = this.#initialCount * this.#tickNanoseconds();
     let expiry = this.#startedAt + period;
-    // Periods that passed unseen are one interrupt, not many.
-    if (this.#mode === TIMER_PERIODIC && expiry <= now) {
-      expiry = this.#startedAt + (Math.floor((now - this.#startedAt) / period) + 1) * period;
+    if (this.#mode === TIMER_PERIODIC) {
+      // Periods that passed unseen are one interrupt, not many.
+      if (expiry <= now) {
+        expiry = this.#startedAt + (Math.floor((now - this.#startedAt) / period) + 1) * period;
+      }
+      if (period < MIN_PERIOD_NANOSECONDS) expiry = now + MIN_PERIOD_NANOSECONDS;
     }
-    this.#alarm.arm(Math.ceil(expiry));
+    this.#setAlarm(Math.ceil(expiry));
   }
 
   #expire(): void {
-    if (this.#mode === TIMER_TSC_DEADLINE) {
-      // The counter may be read a tick early when its rate and the clock's do not divide.
-      if (this.#tscDeadline === 0n) return;
-      this.#tscDeadline = 0n;
-      this.#alarm.cancel();
-    } else if (this.#mode === TIMER_PERIODIC) {
-      this.#schedule();
-    } else {
-      this.#running = false;
-    }
+    this.#setAlarm(undefined);
+    if (this.#mode === TIMER_TSC_DEADLINE) this.#tscDeadline = 0n;
+    else if (this.#mode === TIMER_PERIODIC) this.#schedule();
+    else this.#running = false;
     this.#options.onExpire();
   }
 }
