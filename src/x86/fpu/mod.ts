@@ -1,0 +1,20 @@
+import type { Helper } from '../cpu.ts';
+import { controlHelpers } from './control.ts';
+import { fxsaveHelpers } from './fxsave.ts';
+import { xsaveHelpers } from './xsave.ts';
+
+export { initializeFpu } from './registers.ts';
+export { MXCSR_INITIAL, MXCSR_MASK } from './words.ts';
+export {
+  compactedAreaBytes,
+  standardAreaBytes,
+  type XsaveComponent,
+  xsaveComponents,
+} from './xsave.ts';
+
+/** Every helper of the x87 and of the extended-state instructions, by the name definitions use. */
+export const fpuHelpers: Record<string, Helper> = {
+  ...controlHelpers,
+  ...fxsaveHelpers,
+  ...xsaveHelpers,
+};
