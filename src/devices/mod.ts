@@ -1,4 +1,11 @@
 export { byteBank } from './byte-bank.ts';
+export {
+  IOAPIC_DEFAULT_BASE,
+  IOAPIC_PINS,
+  Ioapic,
+  type IoapicOptions,
+  type IoapicState,
+} from './ioapic.ts';
 export { fanOut, SharedLine } from './lines.ts';
 export {
   APIC_BROADCAST,
@@ -10,4 +17,5 @@ export {
   type LocalApicOptions,
   type LocalApicState,
 } from './local-apic/mod.ts';
+export { Pic8259, type Pic8259Options, type Pic8259State } from './pic-8259.ts';
 export { Uart16550, type Uart16550Options, type Uart16550State } from './uart-16550.ts';
