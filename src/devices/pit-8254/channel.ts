@@ -234,9 +234,9 @@ export class Channel {
 function toBcd(value: number): number {
   return (
     (value % 10) |
-    (Math.floor(value / 10) % 10 << 4) |
-    (Math.floor(value / 100) % 10 << 8) |
-    (Math.floor(value / 1000) % 10 << 12)
+    ((Math.floor(value / 10) % 10) << 4) |
+    ((Math.floor(value / 100) % 10) << 8) |
+    ((Math.floor(value / 1000) % 10) << 12)
   );
 }
 
