@@ -1,2 +1,12 @@
-/** The npm door of Vivarium. */
-export { VivariumError } from './util/mod.ts';
+/** The npm door of Vivarium: virtual machines as objects. */
+export {
+  type EngineName,
+  Machine,
+  type MachineConsole,
+  type MachineEnd,
+  MachineFault,
+  type MachineOptions,
+  type MachineState,
+  type MachineStats,
+  VivariumError,
+} from './client/mod.ts';

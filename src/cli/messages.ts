@@ -1,0 +1,24 @@
+/** Says something to the person at the command line: standard output belongs to the guest. */
+export function say(message: string, isAtLineStart = true): void {
+  process.stderr.write(`${isAtLineStart ? '' : '\n'}viv: ${message}\n`);
+}
+
+/** Tells what is being done before a machine can start: in place on a terminal, else line by line. */
+export class Progress {
+  #isTerminal = process.stderr.isTTY === true;
+  #shown = '';
+
+  show(message: string): void {
+    if (message === this.#shown) return;
+    this.#shown = message;
+    if (this.#isTerminal) {
+      const width = Math.max(20, (process.stderr.columns ?? 80) - 1);
+      process.stderr.write(`\r\x1b[K${`viv: ${message}`.slice(0, width)}`);
+    } else say(message);
+  }
+
+  clear(): void {
+    if (this.#isTerminal && this.#shown !== '') process.stderr.write('\r\x1b[K');
+    this.#shown = '';
+  }
+}

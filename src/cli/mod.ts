@@ -1,0 +1,1 @@
+export { viv } from './main.ts';

@@ -1,0 +1,69 @@
+import { Command, CommanderError } from 'commander';
+import { VivariumError } from '../client/mod.ts';
+import { kernelOfImage } from './image.ts';
+import { say } from './messages.ts';
+import { type RunSettings, run } from './run.ts';
+import { addRunOptions, notYet, type RunOptions, refuseLaterOptions } from './run-options.ts';
+import { version } from './version.ts';
+
+const runHelp = `
+Without IMAGE and --kernel, a small Linux is booted: Debian's own kernel and busybox, fetched once.
+On a terminal every key goes to the guest; Ctrl-] twice, or ~. at the start of a line, leaves.
+
+Exit codes: 0 the guest powered off, its own code with --debug-exit, 124 on --timeout,
+1 something to mend (said in one sentence), 3 the guest's processor stopped on a triple fault,
+70 a fault of Vivarium (with a dump file).`;
+
+/** Commands that the command line reserves for later. */
+const laterCommands = 'ls inspect console exec cp stop snapshot clone migrate doctor'.split(' ');
+
+/** Parses the command line and does what it says; returns the exit code. */
+export async function runProgram(arguments_: string[], settings: RunSettings): Promise<number> {
+  let code = 0;
+  const program = new Command('viv')
+    .description('Virtual x86-64 machines in TypeScript')
+    .version(version(), '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      outputError: (message) =>
+        say(
+          message
+            .replace(/^error: /, '')
+            .trim()
+            .replaceAll('\n', ' '),
+        ),
+    });
+  const runCommand = program
+    .command('run')
+    .description('run a machine on this terminal')
+    .argument('[image]', 'a kernel; disk and CD images later')
+    .addHelpText('after', runHelp);
+  addRunOptions(runCommand).action(async (image: string | undefined, given: RunOptions) => {
+    refuseLaterOptions(runCommand);
+    if (image !== undefined && given.kernel !== undefined) {
+      throw new VivariumError('option-invalid', 'name either IMAGE or --kernel, not both');
+    }
+    const kernel = image === undefined ? given.kernel : await kernelOfImage(image);
+    code = await run(kernel === undefined ? given : { ...given, kernel }, settings);
+  });
+  for (const name of laterCommands) addLaterCommand(program, name);
+  try {
+    await program.parseAsync(arguments_, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    throw error;
+  }
+}
+
+function addLaterCommand(program: Command, name: string): void {
+  program
+    .command(name, { hidden: true })
+    .argument('[rest...]')
+    .allowUnknownOption()
+    .action(() => {
+      throw notYet(`the command ${name} is`);
+    });
+}

@@ -1,0 +1,87 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { VivariumError } from '../client/mod.ts';
+
+/** What `viv run` was asked for, as MACHINE.md's command line names it. */
+export interface RunOptions {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly cmdline?: string;
+  readonly memory: string;
+  readonly cpus: number;
+  readonly serial: string;
+  readonly engine: 'auto' | 'bt' | 'kvm' | 'interp' | 'reference';
+  readonly debugExit: boolean;
+  /** commander's name for `--no-reboot`: false when it is given */
+  readonly reboot: boolean;
+  readonly timeout?: number;
+  /** true: to standard error; text: to that file */
+  readonly stats?: true | string;
+}
+
+/** Options that the command line reserves for later; given one, we say so. */
+const later: readonly (readonly [flags: string, what: string])[] = [
+  ['--firmware <name>', 'booting from firmware is'],
+  ['--disk <file...>', 'disks are'],
+  ['--cdrom <file>', 'CD-ROM drives are'],
+  ['-p, --publish <ports...>', 'networks are'],
+];
+
+/** Adds the options of `viv run` to a command. */
+export function addRunOptions(command: Command): Command {
+  command
+    .option('--kernel <file>', 'boot this kernel: bzImage, PVH ELF or multiboot ELF')
+    .option('--initrd <file>', 'initial RAM disk for the kernel')
+    .option('--cmdline <text>', "the kernel's command line")
+    .option('--memory <size>', 'memory of the machine', '512M')
+    .option('--cpus <number>', 'number of processors', wholeNumber, 1)
+    .option('--serial <where>', 'the serial line: stdio, none, FILE or unix:PATH', 'stdio')
+    .addOption(
+      new Option('--console <kind>', 'the console device')
+        .choices(['serial', 'virtio'])
+        .default('serial'),
+    )
+    .addOption(
+      new Option('--engine <name>', 'what executes guest instructions')
+        .choices(['auto', 'bt', 'kvm', 'interp', 'reference'])
+        .default('auto'),
+    )
+    .addOption(new Option('--net <kind>').choices(['none', 'user']).default('none').hideHelp())
+    .option('--debug-exit', 'a guest write of N to port 0xf4 exits with (N<<1)|1', false)
+    .option('--no-reboot', 'exit when the guest resets instead of starting it again')
+    .option('--timeout <seconds>', 'stop after so long, with exit code 124', seconds)
+    .option('--stats [file]', 'print statistics as JSON at the end, to standard error or a file');
+  for (const [flags] of later) command.addOption(new Option(flags).hideHelp());
+  return command;
+}
+
+/** Throws a `VivariumError` that says `not yet` when an option of a later version was given. */
+export function refuseLaterOptions(command: Command): void {
+  for (const [flags, what] of later) {
+    const option = new Option(flags);
+    if (command.getOptionValue(option.attributeName()) !== undefined) {
+      throw notYet(`${option.long}: ${what}`);
+    }
+  }
+  if (command.getOptionValue('net') !== 'none') throw notYet('--net user: networks are');
+  if (command.getOptionValue('console') !== 'serial') {
+    throw notYet('--console virtio: the virtio console is');
+  }
+}
+
+/** The sentence, of which `whatIs` is subject and verb, for what the command line promises but Vivarium cannot do today. */
+export function notYet(whatIs: string): VivariumError {
+  return new VivariumError('not-yet', `${whatIs} not there yet`);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || !(value > 0) || value > 1e6) {
+    throw new InvalidArgumentError('It must be a number of seconds above 0.');
+  }
+  return value;
+}

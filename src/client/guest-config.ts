@@ -1,0 +1,43 @@
+import type { BoardConfig } from '../machine/mod.ts';
+import { VivariumError } from '../util/mod.ts';
+import { type OwnBytes, readImage } from './images.ts';
+import type { CheckedOptions } from './options.ts';
+
+/** What a machine boots. */
+interface GuestImages {
+  readonly kernel: OwnBytes;
+  readonly initrd?: OwnBytes;
+  readonly cmdline: string;
+}
+
+/** Brings the images of checked options into memory: a description that needs no more I/O. */
+export async function buildConfig(options: CheckedOptions): Promise<BoardConfig> {
+  const guest = await loadGuest(options);
+  const cmdline = [options.cmdline ?? guest.cmdline, options.appendCmdline]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' ');
+  return {
+    memoryBytes: options.memory,
+    cpus: options.cpus,
+    engine: options.engine,
+    kernel: guest.kernel,
+    ...(guest.initrd === undefined ? {} : { initrd: guest.initrd }),
+    cmdline,
+    debugExit: options.debugExit,
+  };
+}
+
+async function loadGuest(options: CheckedOptions): Promise<GuestImages> {
+  const initrd =
+    options.initrd === undefined ? undefined : await readImage(options.initrd, 'initial RAM disk');
+  if (options.kernel !== undefined) {
+    const kernel = await readImage(options.kernel, 'kernel');
+    return { kernel, cmdline: '', ...(initrd === undefined ? {} : { initrd }) };
+  }
+  const guest = await defaultGuest(options);
+  return initrd === undefined ? guest : { ...guest, initrd };
+}
+
+async function defaultGuest(_options: CheckedOptions): Promise<GuestImages> {
+  throw new VivariumError('not-yet', 'the default guest is not there yet; name one with --kernel');
+}

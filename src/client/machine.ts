@@ -1,0 +1,206 @@
+import type { BoardConfig, MachineStats } from '../machine/mod.ts';
+import { ControlBlock, type MachineEnd, type MachineMessage } from '../platform/mod.ts';
+import { type MachineThread, startMachineThread } from '../platform/node/mod.ts';
+import { assert, VivariumError } from '../util/mod.ts';
+import { MachineConsole } from './console.ts';
+import { ConsoleInput } from './console-input.ts';
+import { ConsoleOutput } from './console-output.ts';
+import { MachineFault } from './fault.ts';
+import { buildConfig } from './guest-config.ts';
+import { checkOptions, type MachineOptions } from './options.ts';
+
+/** How long a machine that is told to stop may take before its thread is ended, in milliseconds. */
+const STOP_GRACE = 2000;
+
+/** Where a machine is in its life. */
+export type MachineState = 'created' | 'running' | 'paused' | 'ended';
+
+/**
+ * A virtual machine. It runs on a thread of its own; every method returns at once or a promise.
+ *
+ * @example
+ * ```ts
+ * await using machine = await Machine.create({ memory: '512M' });
+ * await machine.start();
+ * await machine.console.waitFor('# ');
+ * await machine.console.write('poweroff\n');
+ * const end = await machine.wait(); // { kind: 'shutdown' }
+ * ```
+ */
+export class Machine implements AsyncDisposable {
+  readonly console: MachineConsole;
+  #control = new ControlBlock();
+  #output: ConsoleOutput;
+  #input: ConsoleInput;
+  #thread: MachineThread;
+  #state: MachineState = 'created';
+  #ready = Promise.withResolvers<void>();
+  #end = Promise.withResolvers<MachineEnd>();
+  #lastStats: MachineStats | undefined;
+  #statsWaiters: ((stats: MachineStats | undefined) => void)[] = [];
+  #pauseWaiters: (() => void)[] = [];
+
+  private constructor(config: BoardConfig, noReboot: boolean, boardModule: string | undefined) {
+    this.#output = new ConsoleOutput((bytes) => this.#control.outputConsumed(bytes));
+    this.#input = new ConsoleInput(this.#control);
+    this.console = new MachineConsole(this.#output, this.#input);
+    // Failures reach whoever asks; a machine that nobody waits for ends quietly.
+    this.#end.promise.catch(() => {});
+    this.#control.pause();
+    this.#thread = startMachineThread(
+      {
+        config,
+        noReboot,
+        control: this.#control.buffer,
+        ...(boardModule === undefined ? {} : { boardModule }),
+      },
+      (message) => this.#receive(message),
+    );
+  }
+
+  /**
+   * Builds a machine that is ready to start. Rejects with a `VivariumError` for everything the
+   * caller can mend: options, unreadable images, a kernel that is none or does not fit.
+   */
+  static async create(options: MachineOptions = {}): Promise<Machine> {
+    const checked = checkOptions(options);
+    const config = await buildConfig(checked);
+    const machine = new Machine(config, checked.noReboot, checked.boardModule);
+    await machine.#ready.promise;
+    return machine;
+  }
+
+  get state(): MachineState {
+    return this.#state;
+  }
+
+  /** Starts the machine. Harmless when it runs already. */
+  async start(): Promise<void> {
+    this.#resume();
+  }
+
+  /** Lets the guest stand still; its clock stands too. Resolves when it does. */
+  async pause(): Promise<void> {
+    this.#expectAlive();
+    if (this.#state !== 'running') return;
+    this.#state = 'paused';
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pauseWaiters.push(resolve);
+    this.#control.pause();
+    await promise;
+  }
+
+  /** Lets a paused guest go on. Harmless when it runs. */
+  async resume(): Promise<void> {
+    this.#resume();
+  }
+
+  /** Pulls the reset line: the machine begins again with the images it was created with. */
+  async reset(): Promise<void> {
+    this.#expectAlive();
+    this.#control.reset();
+  }
+
+  /** Switches the machine off, as by pulling the plug. Resolves when it is off; harmless then. */
+  async stop(): Promise<void> {
+    if (this.#state === 'ended') return;
+    this.#control.stop();
+    const grace = setTimeout(() => this.#finish({ kind: 'stopped' }), STOP_GRACE);
+    await this.#end.promise.catch(() => {});
+    clearTimeout(grace);
+    await this.#thread.terminate();
+  }
+
+  /**
+   * How the machine ended, once it has. Rejects with a `VivariumError` when the guest needs what
+   * Vivarium does not have, and with a `MachineFault` for a fault of our own.
+   */
+  wait(): Promise<MachineEnd> {
+    return this.#end.promise;
+  }
+
+  /** Counters of the machine so far; of its whole life once it has ended. */
+  async stats(): Promise<MachineStats> {
+    let stats = this.#lastStats;
+    if (this.#state !== 'ended') {
+      const { promise, resolve } = Promise.withResolvers<MachineStats | undefined>();
+      this.#statsWaiters.push(resolve);
+      this.#control.requestStats();
+      stats = await promise;
+    }
+    if (stats === undefined) {
+      throw new VivariumError('machine-ended', 'the machine ended without statistics');
+    }
+    return stats;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #resume(): void {
+    this.#expectAlive();
+    this.#state = 'running';
+    this.#settlePauses();
+    this.#control.resume();
+  }
+
+  #expectAlive(): void {
+    if (this.#state === 'ended') throw new VivariumError('machine-ended', 'the machine has ended');
+  }
+
+  #receive(message: MachineMessage): void {
+    switch (message.kind) {
+      case 'ready':
+        this.#ready.resolve();
+        return;
+      case 'paused':
+        this.#settlePauses();
+        return;
+      case 'output':
+        this.#output.push(message.bytes);
+        return;
+      case 'room':
+        this.#input.pump();
+        return;
+      case 'stats':
+        this.#settleStats(message.stats);
+        return;
+      case 'ended':
+        this.#lastStats = message.stats;
+        this.#finish(message.end);
+        return;
+      case 'refused':
+        this.#finish(new VivariumError(message.code, message.message));
+        return;
+      case 'fault':
+        this.#finish(new MachineFault(message.message, message.detail));
+        return;
+      default:
+        assert(false, 'a message of an unknown kind');
+    }
+  }
+
+  /** The machine is over: everything that waits for it learns so. */
+  #finish(end: MachineEnd | Error): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#output.end();
+    this.#input.end();
+    this.#settlePauses();
+    this.#settleStats(this.#lastStats);
+    if (end instanceof Error) {
+      this.#ready.reject(end);
+      this.#end.reject(end);
+    } else this.#end.resolve(end);
+  }
+
+  #settleStats(stats: MachineStats | undefined): void {
+    this.#lastStats = stats;
+    for (const resolve of this.#statsWaiters.splice(0)) resolve(stats);
+  }
+
+  #settlePauses(): void {
+    for (const resolve of this.#pauseWaiters.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,9 @@
+export type { EngineName, MachineStats } from '../machine/mod.ts';
+export type { MachineEnd } from '../platform/mod.ts';
+export { VivariumError } from '../util/mod.ts';
+export type { MachineConsole } from './console.ts';
+export { MachineFault } from './fault.ts';
+export { why } from './images.ts';
+export { Machine, type MachineState } from './machine.ts';
+export { parseMemorySize } from './memory-size.ts';
+export type { MachineOptions } from './options.ts';

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import type { EngineName } from '../machine/mod.ts';
+import { VivariumError } from '../util/mod.ts';
+import { parseMemorySize } from './memory-size.ts';
+
+/** What a machine is made of. Everything has a default: `{}` is the default guest. */
+export interface MachineOptions {
+  /** guest memory: `512M` (the default), `2G`, or a number of bytes */
+  readonly memory?: string | number | undefined;
+  /** number of processors; 1 */
+  readonly cpus?: number | undefined;
+  /** kernel image, or a path to it: bzImage, PVH ELF or multiboot ELF; the default guest's */
+  readonly kernel?: string | Uint8Array | undefined;
+  /** initial RAM disk, or a path to it; the default guest's when `kernel` is not given either */
+  readonly initrd?: string | Uint8Array | undefined;
+  /** kernel command line; the default guest's when `kernel` is not given either, else empty */
+  readonly cmdline?: string | undefined;
+  /** added to the kernel command line, whichever it is */
+  readonly appendCmdline?: string | undefined;
+  /** what executes guest instructions; `auto` takes the fastest */
+  readonly engine?: 'auto' | EngineName | undefined;
+  /** a guest write of N to port 0xf4 ends the machine with code (N<<1)|1 */
+  readonly debugExit?: boolean | undefined;
+  /** a guest reset ends the machine instead of starting it again */
+  readonly noReboot?: boolean | undefined;
+  /** told what is being fetched or unpacked before a default guest can start */
+  readonly progress?: ((message: string) => void) | undefined;
+  /** where packages of the default guest come from, instead of the host's own package sources */
+  readonly mirror?: string | undefined;
+  /** another board than the product's, for tests: the URL of a module that exports `Board` */
+  readonly boardModule?: string | undefined;
+}
+
+/** Engines that exist today, the fastest first. */
+const ENGINES = ['interp', 'reference'] as const satisfies readonly EngineName[];
+const PLANNED_ENGINES: readonly string[] = ['bt', 'kvm'] satisfies readonly EngineName[];
+
+const bytes = z.instanceof(Uint8Array, { error: 'must be a path or a Uint8Array' });
+
+const engine = z.string().transform((name, context) => {
+  if (name === 'auto') return ENGINES[0];
+  const known = ENGINES.find((one) => one === name);
+  if (known !== undefined) return known;
+  const message = PLANNED_ENGINES.includes(name)
+    ? `the engine "${name}" is not there yet; use one of auto, ${ENGINES.join(', ')}`
+    : `"${name}" is no engine; use one of auto, ${ENGINES.join(', ')}`;
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+const schema = z.strictObject({
+  memory: z
+    .union([z.string(), z.number()], { error: 'must be a size like 512M' })
+    .default('512M')
+    .transform(parseMemorySize),
+  cpus: z
+    .int({ error: 'must be a whole number' })
+    .min(1, { error: 'a machine has at least one processor' })
+    .max(1, { error: 'machines with more than one processor are not there yet' })
+    .default(1),
+  kernel: z.union([z.string(), bytes], { error: 'must be a path or a Uint8Array' }).optional(),
+  initrd: z.union([z.string(), bytes], { error: 'must be a path or a Uint8Array' }).optional(),
+  cmdline: z.string({ error: 'must be text' }).optional(),
+  appendCmdline: z.string({ error: 'must be text' }).optional(),
+  engine: engine.default(ENGINES[0]),
+  debugExit: z.boolean({ error: 'must be true or false' }).default(false),
+  noReboot: z.boolean({ error: 'must be true or false' }).default(false),
+  progress: z.custom<(message: string) => void>((value) => typeof value === 'function').optional(),
+  mirror: z.string().optional(),
+  boardModule: z.string().optional(),
+});
+
+/** Options with every default in place. */
+export type CheckedOptions = z.infer<typeof schema>;
+
+/** Checks options; throws a `VivariumError` with code `option-invalid` and one sentence. */
+export function checkOptions(options: MachineOptions): CheckedOptions {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  if (issue?.code === 'unrecognized_keys') {
+    throw new VivariumError('option-invalid', `there is no option "${issue.keys[0]}"`);
+  }
+  const name = issue?.path.join('.') ?? '';
+  throw new VivariumError('option-invalid', `${name}: ${issue?.message}`);
+}

@@ -1,0 +1,30 @@
+import type { BoardConfig, MachineStats, StopReason } from '../../machine/mod.ts';
+
+/** What a machine's thread is given when it starts. */
+export interface MachineStart {
+  readonly config: BoardConfig;
+  /** a guest reset ends the machine instead of starting it again */
+  readonly noReboot: boolean;
+  /** a `ControlBlock` */
+  readonly control: SharedArrayBuffer;
+  /** another module than the product's that exports `Board`, for tests: a URL */
+  readonly boardModule?: string;
+}
+
+/** Why a machine's thread ended: the machine itself, or its user. */
+export type MachineEnd = StopReason | { readonly kind: 'stopped' };
+
+/** What a machine's thread tells its user. */
+export type MachineMessage =
+  /** the board is built; the machine stands still until it is resumed */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'output'; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** the input ring has room again */
+  | { readonly kind: 'room' }
+  | { readonly kind: 'stats'; readonly stats: MachineStats }
+  | { readonly kind: 'ended'; readonly end: MachineEnd; readonly stats: MachineStats }
+  /** something that the user can mend, in one sentence */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  /** our own fault */
+  | { readonly kind: 'fault'; readonly message: string; readonly detail: string };

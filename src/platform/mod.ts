@@ -1,0 +1,8 @@
+export { ControlBlock } from './machine-thread/control-block.ts';
+export {
+  type BoardMaker,
+  type LoopHost,
+  MachineLoop,
+  type RunnableBoard,
+} from './machine-thread/machine-loop.ts';
+export type { MachineEnd, MachineMessage, MachineStart } from './machine-thread/messages.ts';

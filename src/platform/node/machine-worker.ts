@@ -1,0 +1,57 @@
+/** The entry of a machine's worker thread in Node: owns the board until the machine ends. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { VivariumError } from '../../util/mod.ts';
+import { ControlBlock } from '../machine-thread/control-block.ts';
+import { type BoardMaker, MachineLoop } from '../machine-thread/machine-loop.ts';
+import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
+
+const start = workerData as MachineStart;
+
+function post(message: MachineMessage): void {
+  parentPort?.postMessage(message, message.kind === 'output' ? [message.bytes.buffer] : []);
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+async function loadBoard(): Promise<BoardMaker> {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const module = await import(start.boardModule ?? `../../machine/mod.${extension}`);
+  return module.Board;
+}
+
+let loop: MachineLoop | undefined;
+try {
+  loop = new MachineLoop(
+    await loadBoard(),
+    start.config,
+    start.noReboot,
+    new ControlBlock(start.control),
+    {
+      now: () => performance.now() * 1e6,
+      epochMilliseconds: () => Date.now(),
+      cpuSeconds,
+      post,
+    },
+  );
+  loop.run();
+} catch (error) {
+  if (error instanceof VivariumError) {
+    post({ kind: 'refused', code: error.code, message: error.message });
+  } else {
+    const message = error instanceof Error ? error.message : String(error);
+    const stack = error instanceof Error ? error.stack : undefined;
+    post({ kind: 'fault', message, detail: `${stack ?? message}\n\n${lastStats()}` });
+  }
+}
+
+/** The counters at the time of a fault, as far as they can still be had. */
+function lastStats(): string {
+  try {
+    return JSON.stringify(loop?.stats(), null, 2) ?? '';
+  } catch (error) {
+    return `no statistics: ${String(error)}`;
+  }
+}

@@ -1,0 +1,1 @@
+export { type MachineThread, startMachineThread } from './machine-thread.ts';
