@@ -20,4 +20,5 @@ export {
 export { Pic8259, type Pic8259Options, type Pic8259State } from './pic-8259.ts';
 export { PIT_FREQUENCY_HZ } from './pit-8254/channel.ts';
 export { Pit8254, type Pit8254Options, type Pit8254State } from './pit-8254/pit-8254.ts';
+export { Rtc, type RtcOptions, type RtcState } from './rtc/rtc.ts';
 export { Uart16550, type Uart16550Options, type Uart16550State } from './uart-16550.ts';
