@@ -1,3 +1,13 @@
+export {
+  type BootRegisters,
+  type BootSegment,
+  type BootState,
+  E820,
+  type E820Entry,
+  type LoadOptions,
+  loadKernel,
+  unpackKernel,
+} from './boot/mod.ts';
 export type {
   BoardConfig,
   BoardHost,
