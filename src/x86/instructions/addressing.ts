@@ -1,0 +1,28 @@
+import type { Value } from '../../ir/mod.ts';
+import type { Operand } from '../operand.ts';
+import type { Semantics } from '../semantics.ts';
+import { ES } from '../state.ts';
+
+/** Linear address of `offset` in a segment: cut to the address size, then to 32 bits outside 64-bit mode. */
+export function linearAddress(b: Semantics, segmentBase: Value, offset: Value): Value {
+  const linear = b.add(segmentBase, b.zeroExtend(offset, b.shape.addressSize));
+  return b.shape.mode === 64 ? linear : b.zeroExtend(linear, 32);
+}
+
+/** Linear address of `offset` in the effective data segment of an instruction without ModRM (DS:rSI). */
+export function dataAddress(b: Semantics, offset: Value): Value {
+  return linearAddress(b, b.readState(b.slot('segment'), 'i64'), offset);
+}
+
+/** Linear address of `offset` in ES, which no prefix overrides. */
+export function extraAddress(b: Semantics, offset: Value): Value {
+  return linearAddress(b, b.segmentBase(ES), offset);
+}
+
+/** Linear address `delta` bytes after a memory operand; the effective address wraps at the address size. */
+export function movedAddress(b: Semantics, operand: Operand, delta: Value): Value {
+  const address = operand.address();
+  if (b.shape.mode === 64 && b.shape.addressSize === 64) return b.add(address, delta);
+  const offset = operand.offset();
+  return linearAddress(b, b.sub(address, offset), b.add(offset, delta));
+}

@@ -1,0 +1,45 @@
+import type { Value } from '../../ir/mod.ts';
+import { EFLAGS } from '../cpu-state.ts';
+import { define, form, type Instruction } from '../form.ts';
+import type { Semantics } from '../semantics.ts';
+import { STATE } from '../state.ts';
+import { lowFlagBits } from './flag-bits.ts';
+
+/** PUSH of a register, memory or immediate (sign-extended). SDM Vol. 2B "PUSH". */
+export const push = define(
+  'push',
+  [
+    form('50+r', 'Zv', 'd64'),
+    form('FF /6', 'Ev', 'd64'),
+    form('6A ib', 'Ib', 'd64'),
+    form('68 iz', 'Iz', 'd64'),
+  ],
+  (b, [source]) => {
+    b.push(b.shape.operandSize, source.read());
+  },
+);
+
+/** EFLAGS as PUSHF stores it: RF and VM read as 0. */
+function pushedFlags(b: Semantics): Value {
+  const hidden = EFLAGS.RF | EFLAGS.VM;
+  const system = b.and(b.readField32(STATE.eflags), b.i32(~hidden));
+  const overflow = b.shl(b.overflowFlag, b.i32(11));
+  return b.or(b.widen(b.or(system, overflow)), lowFlagBits(b));
+}
+
+/** PUSHF, PUSHFD, PUSHFQ. In virtual-8086 mode a helper checks IOPL. SDM Vol. 2B "PUSHF". */
+export const pushf = define('pushf', [form('9C', '', 'd64')], (b) => {
+  const size = b.shape.operandSize;
+  if (b.shape.mode === 16) {
+    b.helper('pushFlags', b.i32(size), b.i32(b.shape.stackSize));
+  } else {
+    b.push(size, pushedFlags(b));
+  }
+});
+
+/** PUSHA, PUSHAD: all eight registers. SDM Vol. 2B "PUSHA". */
+export const pusha = define('pusha', [form('60', '', 'no64')], (b) => {
+  b.helper('pushAll', b.i32(b.shape.operandSize), b.i32(b.shape.stackSize));
+});
+
+export const pushInstructions: readonly Instruction[] = [push, pushf, pusha];
