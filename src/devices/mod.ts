@@ -1,4 +1,20 @@
+export {
+  ACPI_PM_BYTES,
+  ACPI_PM_CONTROL_OFFSET,
+  ACPI_PM_EVENT_OFFSET,
+  ACPI_PM_TIMER_OFFSET,
+  AcpiPm,
+  type AcpiPmOptions,
+  type AcpiPmState,
+  SLEEP_TYPE_S5,
+} from './acpi-pm.ts';
 export { byteBank } from './byte-bank.ts';
+export {
+  debugConsoleBank,
+  debugExitBank,
+  PostCode,
+  type PostCodeState,
+} from './debug-ports.ts';
 export {
   IOAPIC_DEFAULT_BASE,
   IOAPIC_PINS,
@@ -20,5 +36,11 @@ export {
 export { Pic8259, type Pic8259Options, type Pic8259State } from './pic-8259.ts';
 export { PIT_FREQUENCY_HZ } from './pit-8254/channel.ts';
 export { Pit8254, type Pit8254Options, type Pit8254State } from './pit-8254/pit-8254.ts';
+export {
+  RESET_VALUE,
+  ResetControl,
+  type ResetControlOptions,
+  type ResetControlState,
+} from './reset-control.ts';
 export { Rtc, type RtcOptions, type RtcState } from './rtc/rtc.ts';
 export { Uart16550, type Uart16550Options, type Uart16550State } from './uart-16550.ts';
