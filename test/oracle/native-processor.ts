@@ -46,7 +46,9 @@ export class NativeProcessor {
   run(cases: readonly Case[], data: Uint8Array): Outcome[] {
     const input = new Uint8Array(HEADER_BYTES + cases.length * INPUT_BYTES);
     input.set(encodeHeader(data, cases.length));
-    cases.forEach((each, i) => encodeCase(input, HEADER_BYTES + i * INPUT_BYTES, each));
+    for (const [i, each] of cases.entries()) {
+      encodeCase(input, HEADER_BYTES + i * INPUT_BYTES, each);
+    }
     const { status, signal, stdout, stderr } = spawnSync(this.#program, {
       input,
       maxBuffer: 1 << 30,

@@ -1,0 +1,131 @@
+import type { Template } from './templates.ts';
+
+/** Arithmetic flags as EFLAGS bits. */
+export const FLAG = { C: 1, P: 4, A: 16, Z: 64, S: 128, O: 2048 } as const;
+export const ALL_FLAGS = FLAG.C | FLAG.P | FLAG.A | FLAG.Z | FLAG.S | FLAG.O;
+
+/** What is known of an instruction about to run. */
+export interface Circumstances {
+  /** operand width in bits */
+  readonly width: number;
+  /** shift or rotate count, unmasked; undefined when it is only known at run time */
+  readonly count: number | undefined;
+}
+
+/**
+ * Forms that a program cannot run on its own behalf, or whose result is not the processor's but the
+ * system's. Each comes with the reason, which the coverage report prints.
+ */
+const SKIPPED: readonly (readonly [RegExp, string])[] = [
+  [/^(cpuid|xgetbv|rdpid)$/, 'describes this very processor'],
+  [/^(rdtscp?|rdpmc|rdrand|rdseed)$/, 'gives another value each time'],
+  [/^(syscall|sysenter|sysexit|sysret|int|int1|icebp|into|iret)/, 'enters the host kernel'],
+  [/^(hlt|vm|invlpga|stgi|clgi|skinit|monitor|mwait)/, 'may reach a hypervisor of the host'],
+  [/^(sgdt|sidt|sldt|str|smsw)$/, 'shows tables of the host kernel'],
+  [/^(lar|lsl|verr|verw)$/, 'depends on descriptors of the host kernel'],
+  [/^(lds|les|lfs|lgs|lss)$/, 'loads descriptors of the host kernel'],
+  [/far/, 'loads descriptors of the host kernel'],
+  [/^(fxsave|fxrstor|xsave|xrstor|xsetbv)/, 'keeps state that processors save differently'],
+  [
+    /^(fnsave|fsave|frstor|fldenv|fnstenv|fstenv)$/,
+    'shows pointers that processors keep differently',
+  ],
+  [/^(wrfsbase|wrgsbase|rdfsbase|rdgsbase|swapgs)$/, 'owned by the harness'],
+  [/^(rcpss|rcpps|rsqrtss|rsqrtps)$/, 'approximated differently by each vendor'],
+  [
+    /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/,
+    'rounded differently by each vendor in the last place',
+  ],
+  [/^(wbinvd|invd|wbnoinvd)$/, 'the hypervisor of the host may not raise #GP'],
+  [/^(ud0)$/, 'is decoded with or without ModRM by each vendor'],
+];
+
+/** Why `template` is not run natively on a host with `features`, or undefined when it is. */
+export function skipReason(template: Template, features: ReadonlySet<string>): string | undefined {
+  const { instruction, form, letters } = template;
+  for (const [names, reason] of SKIPPED) if (names.test(instruction.name)) return reason;
+  if (form.attributes.includes('no64')) return 'does not exist in 64-bit mode';
+  if (
+    letters.some((letter) => /^(S|seg|ES|CS|SS|DS|FS|GS)/.test(letter.text) || letter.kind === 'S')
+  ) {
+    return 'loads or stores segment selectors of the host';
+  }
+  for (const attribute of form.attributes) {
+    const feature = /^cpuid:(.*)$/.exec(attribute)?.[1];
+    if (feature === undefined || feature === '') continue;
+    if (!features.has(HOST_NAMES[feature] ?? feature)) return `the host has no ${feature}`;
+  }
+  return undefined;
+}
+
+/** Features whose name here differs from the one in Linux's cpuinfo. */
+const HOST_NAMES: Readonly<Record<string, string>> = {
+  sse3: 'pni',
+  pclmul: 'pclmulqdq',
+  lzcnt: 'abm',
+  lahf: 'lahf_lm',
+  sha: 'sha_ni',
+  cmpxchg16b: 'cx16',
+  pclmulqdq: 'pclmulqdq',
+};
+
+const SHIFTS = /^(shl|sal|shr|sar)$/;
+const ROTATES = /^(rol|ror|rcl|rcr)$/;
+const DOUBLE_SHIFTS = /^(shld|shrd)$/;
+
+/** Flags with no defined value after `name`. SDM Vol. 1, appendix A, and each instruction's page. */
+export function undefinedFlags(name: string, about: Circumstances): number {
+  const mask = about.width === 64 ? 63 : 31;
+  const count = about.count === undefined ? undefined : about.count & mask;
+  if (SHIFTS.test(name)) {
+    if (count === 0) return 0;
+    const beyond = name !== 'sar' && (count === undefined || count >= about.width);
+    return FLAG.A | (count === 1 ? 0 : FLAG.O) | (beyond ? FLAG.C : 0);
+  }
+  if (ROTATES.test(name)) return count === 0 || count === 1 ? 0 : FLAG.O;
+  if (DOUBLE_SHIFTS.test(name)) {
+    if (count === 0) return 0;
+    return FLAG.A | (count === 1 ? 0 : FLAG.O);
+  }
+  if (/^(and|or|xor|test)$/.test(name)) return FLAG.A;
+  if (/^(mul|imul)$/.test(name)) return FLAG.S | FLAG.Z | FLAG.A | FLAG.P;
+  if (/^(div|idiv)$/.test(name)) return ALL_FLAGS;
+  if (/^(bt|bts|btr|btc)$/.test(name)) return FLAG.O | FLAG.S | FLAG.A | FLAG.P;
+  if (/^(bsf|bsr)$/.test(name)) return ALL_FLAGS & ~FLAG.Z;
+  if (/^(lzcnt|tzcnt)$/.test(name)) return FLAG.O | FLAG.S | FLAG.A | FLAG.P;
+  if (/^(andn|blsi|blsr|blsmsk|bzhi)$/.test(name)) return FLAG.A | FLAG.P;
+  if (/^bextr$/.test(name)) return FLAG.A | FLAG.S | FLAG.P;
+  if (/^(aam|aad)$/.test(name)) return FLAG.O | FLAG.A | FLAG.C;
+  if (/^(daa|das)$/.test(name)) return FLAG.O;
+  if (/^(aaa|aas)$/.test(name)) return FLAG.O | FLAG.S | FLAG.Z | FLAG.P;
+  return 0;
+}
+
+/** Flags that surely have a defined value after `name`, whatever they had before. */
+export function definedFlags(name: string): number {
+  if (/^(add|adc|sub|sbb|cmp|neg|xadd|cmpxchg|popf|ptest|u?comis[sd]|popcnt)$/.test(name)) {
+    return ALL_FLAGS;
+  }
+  if (/^(and|or|xor|test)$/.test(name)) return ALL_FLAGS & ~FLAG.A;
+  return 0;
+}
+
+/** Whether `name` looks at flags, so that undefined ones must not reach it. */
+export function readsFlags(name: string): boolean {
+  return /^(j(?!mp|e?cxz|rcxz)|set|cmov|fcmov|adc|sbb|adcx|adox|rcl|rcr|cmc|lahf|pushf|loop.|salc)/.test(
+    name,
+  );
+}
+
+/** General registers that `name` writes without naming them in an operand. */
+export function impliedWrites(name: string): readonly number[] {
+  if (/^(i?mul|i?div|cwd|cdq|cqo|mulx|cmpxchg(8b|16b)|pcmpestr|pcmpistr)/.test(name))
+    return [0, 1, 2];
+  if (/^(movs|cmps)/.test(name)) return [1, 6, 7];
+  if (/^(stos|scas|ins)/.test(name)) return [1, 7];
+  if (/^(lods|outs)/.test(name)) return [0, 1, 6];
+  if (/^(push|pop|call|ret|enter|leave)/.test(name)) return [4, 5];
+  if (/^loop/.test(name)) return [1];
+  if (/^(cmpxchg|cbw|cwde|cdqe|lahf|xlat|in$|fnstsw|aa|da|salc)/.test(name)) return [0];
+  return [];
+}
