@@ -1,6 +1,8 @@
 import type { Helper } from '../cpu.ts';
 import { controlHelpers } from './control.ts';
 import { fxsaveHelpers } from './fxsave.ts';
+import { moveHelpers } from './move.ts';
+import { operateHelpers } from './operate.ts';
 import { xsaveHelpers } from './xsave.ts';
 
 export { initializeFpu } from './registers.ts';
@@ -15,6 +17,8 @@ export {
 /** Every helper of the x87 and of the extended-state instructions, by the name definitions use. */
 export const fpuHelpers: Record<string, Helper> = {
   ...controlHelpers,
+  ...moveHelpers,
+  ...operateHelpers,
   ...fxsaveHelpers,
   ...xsaveHelpers,
 };

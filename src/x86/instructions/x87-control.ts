@@ -2,7 +2,7 @@ import { NM } from '../fault.ts';
 import { define, form, type Instruction } from '../form.ts';
 import { CONTROL_FIXED, CONTROL_WRITABLE, FPU_B, FPU_ES, FPU_EXCEPTIONS } from '../fpu/words.ts';
 import { STATE } from '../state.ts';
-import { checkPending, readField16, statusValue, writeField16 } from './x87-wait.ts';
+import { checkPending, readField16, statusValue, writeField16 } from './x87-shared.ts';
 
 /** CR0.MP and CR0.TS together make WAIT raise #NM. */
 const CR0_MP_TS = (1 << 1) | (1 << 3);

@@ -1,0 +1,97 @@
+/** x87 arithmetic and comparison. SDM Vol. 1, 8.3.5 to 8.3.9. */
+import { define, form, type Instruction } from '../form.ts';
+import { KIND_F32, KIND_F64, KIND_I16, KIND_I32 } from '../fpu/memory-kinds.ts';
+import { OP_ADD, OP_DIV, OP_DIVR, OP_MUL, OP_SUB, OP_SUBR } from '../fpu/operate.ts';
+import {
+  checkPending,
+  loadHalves,
+  recordOperand,
+  registerInstruction,
+  stackInstruction,
+} from './x87-shared.ts';
+
+/** Memory operand formats of the arithmetic opcodes: opcode, operand, kind, prefix of the name. */
+const SOURCES = [
+  ['D8', 'Md', KIND_F32, 'f'],
+  ['DC', 'Mq', KIND_F64, 'f'],
+  ['DA', 'Md', KIND_I32, 'fi'],
+  ['DE', 'Mw', KIND_I16, 'fi'],
+] as const;
+
+const byte = (value: number): string => value.toString(16).toUpperCase();
+
+/**
+ * All encodings of one operation, whose number is its ModRM.reg. With ST(i) as destination the
+ * encodings of subtraction and division are those of their reverses.
+ */
+function operation(name: string, op: number): Instruction[] {
+  const reversed = op >= OP_SUB ? op ^ 1 : op;
+  const toTop = byte(0xc0 + 8 * op);
+  const toRegister = byte(0xc0 + 8 * reversed);
+  return [
+    ...SOURCES.map(([opcode, operand, kind, prefix]) =>
+      define(
+        `${prefix}${name}`,
+        [form(`${opcode} /${op} mod!=3`, operand, 'fpu')],
+        (b, [memory]) => {
+          checkPending(b);
+          const [low, high] = loadHalves(b, kind, memory);
+          b.helper('x87BinaryMemory', b.i32(op), b.i32(kind), low, high);
+          recordOperand(b, memory);
+        },
+      ),
+    ),
+    registerInstruction(`f${name}`, [`D8 ${toTop}+i`], 'x87Binary', op, 0, 'i', 0),
+    registerInstruction(`f${name}`, [`DC ${toRegister}+i`], 'x87Binary', op, 'i', 0, 0),
+    registerInstruction(`f${name}p`, [`DE ${toRegister}+i`], 'x87Binary', op, 'i', 0, 1),
+  ];
+}
+
+/** FCOM and FICOM with a memory operand: ModRM.reg 2, or 3 to pop. */
+function compareMemory(name: string, digit: number): Instruction[] {
+  return SOURCES.map(([opcode, operand, kind, prefix]) =>
+    define(
+      `${prefix}${name}`,
+      [form(`${opcode} /${digit} mod!=3`, operand, 'fpu')],
+      (b, [memory]) => {
+        checkPending(b);
+        const [low, high] = loadHalves(b, kind, memory);
+        b.helper('x87CompareMemory', b.i32(kind), low, high, b.i32(digit - 2));
+        recordOperand(b, memory);
+      },
+    ),
+  );
+}
+
+export const x87ArithmeticInstructions: Instruction[] = [
+  ...operation('add', OP_ADD),
+  ...operation('mul', OP_MUL),
+  ...operation('sub', OP_SUB),
+  ...operation('subr', OP_SUBR),
+  ...operation('div', OP_DIV),
+  ...operation('divr', OP_DIVR),
+
+  ...compareMemory('com', 2),
+  ...compareMemory('comp', 3),
+  registerInstruction('fcom', ['D8 D0+i', 'DC D0+i'], 'x87Compare', 'i', 0, 0),
+  registerInstruction('fcomp', ['D8 D8+i', 'DC D8+i', 'DE D0+i'], 'x87Compare', 'i', 0, 1),
+  stackInstruction('fcompp', 'DE D9', 'x87Compare', 1, 0, 2),
+  registerInstruction('fucom', ['DD E0+i'], 'x87Compare', 'i', 1, 0),
+  registerInstruction('fucomp', ['DD E8+i'], 'x87Compare', 'i', 1, 1),
+  stackInstruction('fucompp', 'DA E9', 'x87Compare', 1, 1, 2),
+  registerInstruction('fcomi', ['DB F0+i'], 'x87CompareToFlags', 'i', 0, 0),
+  registerInstruction('fcomip', ['DF F0+i'], 'x87CompareToFlags', 'i', 0, 1),
+  registerInstruction('fucomi', ['DB E8+i'], 'x87CompareToFlags', 'i', 1, 0),
+  registerInstruction('fucomip', ['DF E8+i'], 'x87CompareToFlags', 'i', 1, 1),
+
+  stackInstruction('fchs', 'D9 E0', 'x87ChangeSign', 0),
+  stackInstruction('fabs', 'D9 E1', 'x87ChangeSign', 1),
+  stackInstruction('ftst', 'D9 E4', 'x87Test'),
+  stackInstruction('fxam', 'D9 E5', 'x87Examine'),
+  stackInstruction('fxtract', 'D9 F4', 'x87Extract'),
+  stackInstruction('fprem1', 'D9 F5', 'x87RemainderNearest'),
+  stackInstruction('fprem', 'D9 F8', 'x87Remainder'),
+  stackInstruction('fsqrt', 'D9 FA', 'x87SquareRoot'),
+  stackInstruction('frndint', 'D9 FC', 'x87RoundToInteger'),
+  stackInstruction('fscale', 'D9 FD', 'x87Scale'),
+];
