@@ -15,6 +15,9 @@ export {
   PostCode,
   type PostCodeState,
 } from './debug-ports.ts';
+export { I8042, type I8042Options, type I8042State } from './i8042/i8042.ts';
+export type { Ps2Keyboard } from './i8042/keyboard.ts';
+export type { Ps2Mouse } from './i8042/mouse.ts';
 export {
   IOAPIC_DEFAULT_BASE,
   IOAPIC_PINS,
