@@ -71,7 +71,16 @@ export const bsr = define('bsr', [form('0F BD /r', 'Gv Ev')], (b, [destination, 
 });
 
 function scanInto(b: Semantics, destination: Operand, value: Value, index: Value): void {
-  destination.write(b.select(b.nez(value), index, destination.read()));
+  const found = b.nez(value);
+  if (destination.width === 32) {
+    // Even the upper half is kept.
+    const whole = b.readState(b.slot('a'), 'i64');
+    b.writeState(b.slot('a'), 'i64', b.select(found, index, whole));
+  } else {
+    destination.write(b.select(found, index, destination.read()));
+  }
+  // Undefined but ZF: PF is that of the index, the others are cleared, as AMD processors do.
+  b.flagsLogic(b.select(found, index, b.i64(0)));
   b.setZeroFrom(value);
 }
 

@@ -36,6 +36,8 @@ export const bextr = define(
     const result = b.signExtend(keepLowBits(b, shifted, length), destination.width);
     destination.write(result);
     b.flagsLogic(result);
+    // Undefined; AMD processors set it.
+    b.setAdjustBit4(b.i64(16));
   },
 );
 

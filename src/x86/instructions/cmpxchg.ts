@@ -14,19 +14,24 @@ export const cmpxchg = define(
     const current = destination.readForUpdate();
     const expected = b.readGpr(RAX, width);
     const equal = b.eq(expected, current);
-    const stored = b.select(equal, source.read(), current);
+    const stored = source.read();
     // The accumulator keeps its upper half when the comparison succeeds.
     const whole = width === 32 ? 64 : width;
     const kept = b.readGpr(RAX, whole);
     const loaded = width === 32 ? b.zeroExtend(current, 32) : current;
     const accumulator = b.select(equal, kept, loaded);
     if (destination.kind === 'memory') {
-      destination.write(stored);
+      destination.write(b.select(equal, stored, current));
       b.writeGpr(RAX, whole, accumulator);
+    } else if (width === 32) {
+      // The destination keeps its upper half when the comparison fails. It may be the accumulator
+      // itself: then its write counts.
+      const wholeDestination = b.readState(b.slot('a'), 'i64');
+      b.writeGpr(RAX, whole, accumulator);
+      b.writeState(b.slot('a'), 'i64', b.select(equal, b.zeroExtend(stored, 32), wholeDestination));
     } else {
-      // The destination may be the accumulator itself: then its write counts.
       b.writeGpr(RAX, whole, accumulator);
-      destination.write(stored);
+      destination.write(b.select(equal, stored, current));
     }
     b.flagsSub(expected, current, b.signExtend(b.sub(expected, current), width));
   },

@@ -9,9 +9,21 @@ interface DoubleShifted {
   readonly result: Value;
   /** i32 */
   readonly carry: Value;
+  /** OF in the sign bit */
+  readonly overflowSign: Value;
 }
 
 const lowBit = (b: Semantics, value: Value): Value => b.and(b.wrap(value), b.i32(1));
+
+/** OF is the result's top bit xor CF: for a count of 1, a change of sign. */
+function leftResult(b: Semantics, result: Value, carry: Value): DoubleShifted {
+  return { result, carry, overflowSign: b.xor(result, b.shl(b.widen(carry), b.i64(63))) };
+}
+
+/** OF is the xor of the result's two top bits: for a count of 1, a change of sign. */
+function rightResult(b: Semantics, result: Value, carry: Value, width: number): DoubleShifted {
+  return { result, carry, overflowSign: b.xor(result, b.shl(result, b.i64(65 - width))) };
+}
 
 function shiftLeft(
   b: Semantics,
@@ -22,20 +34,16 @@ function shiftLeft(
 ): DoubleShifted {
   if (width === 64) {
     const entering = b.shrU(b.shrU(fill, b.i64(1)), b.sub(b.i64(63), count));
-    return {
-      result: b.or(b.shl(left, count), entering),
-      carry: lowBit(b, b.shrU(left, b.sub(b.i64(64), count))),
-    };
+    const carry = lowBit(b, b.shrU(left, b.sub(b.i64(64), count)));
+    return leftResult(b, b.or(b.shl(left, count), entering), carry);
   }
-  // Left, fill (and for 16 bits left again, which is what comes in beyond 16 steps) in one number.
+  // Left and fill (for 16 bits twice: it comes in again beyond 16 steps) in one number.
   let joined = b.or(b.shl(left, b.i64(width)), b.zeroExtend(fill, width));
-  if (width === 16) joined = b.or(b.shl(joined, b.i64(16)), b.zeroExtend(left, 16));
+  if (width === 16) joined = b.or(b.shl(joined, b.i64(16)), b.zeroExtend(fill, 16));
   const below = width === 16 ? 32 : width;
   const before = b.shl(joined, b.sub(count, b.i64(1)));
-  return {
-    result: b.signExtend(b.shrU(b.shl(joined, count), b.i64(below)), width),
-    carry: lowBit(b, b.shrU(before, b.i64(below + width - 1))),
-  };
+  const result = b.signExtend(b.shrU(b.shl(joined, count), b.i64(below)), width);
+  return leftResult(b, result, lowBit(b, b.shrU(before, b.i64(below + width - 1))));
 }
 
 function shiftRight(
@@ -47,21 +55,17 @@ function shiftRight(
 ): DoubleShifted {
   if (width === 64) {
     const entering = b.shl(b.shl(fill, b.i64(1)), b.sub(b.i64(63), count));
-    return {
-      result: b.or(b.shrU(left, count), entering),
-      carry: lowBit(b, b.shrU(left, b.sub(count, b.i64(1)))),
-    };
+    const carry = lowBit(b, b.shrU(left, b.sub(count, b.i64(1))));
+    return rightResult(b, b.or(b.shrU(left, count), entering), carry, width);
   }
   let above = b.zeroExtend(fill, width);
-  if (width === 16) above = b.or(b.shl(left, b.i64(16)), above);
+  if (width === 16) above = b.or(b.shl(above, b.i64(16)), above);
   const joined = b.or(b.shl(above, b.i64(width)), b.zeroExtend(left, width));
-  return {
-    result: b.signExtend(b.shrU(joined, count), width),
-    carry: lowBit(b, b.shrU(joined, b.sub(count, b.i64(1)))),
-  };
+  const result = b.signExtend(b.shrU(joined, count), width);
+  return rightResult(b, result, lowBit(b, b.shrU(joined, b.sub(count, b.i64(1)))), width);
 }
 
-/** SHLD and SHRD. A masked count of 0 changes no flag; OF is set by a change of sign. SDM Vol. 2B "SHLD". */
+/** SHLD and SHRD. A masked count of 0 changes no flag; AF, undefined, is set. SDM Vol. 2B "SHLD". */
 function defineDoubleShift(name: string, opcode: number, shift: typeof shiftLeft): Instruction {
   const byte = (value: number) => value.toString(16).toUpperCase();
   return define(
@@ -71,13 +75,13 @@ function defineDoubleShift(name: string, opcode: number, shift: typeof shiftLeft
       const width = destination.width;
       const left = destination.readForUpdate();
       const count = maskedCount(b, source, width);
-      const { result, carry } = shift(b, left, fill.read(), count, width);
+      const { result, carry, overflowSign } = shift(b, left, fill.read(), count, width);
       destination.write(result);
       updateFlagsWhen(b, b.nez(count), {
         result,
         carry,
-        overflowSign: b.xor(left, result),
-        adjustBit4: b.i64(0),
+        overflowSign,
+        adjustBit4: b.i64(16),
       });
     },
   );

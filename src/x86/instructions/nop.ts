@@ -21,7 +21,7 @@ export const nop = define(
 );
 
 /** PREFETCH and PREFETCHW: hints. SDM Vol. 2B "PREFETCHW". */
-export const prefetchw = define('prefetchw', [form('0F 0D /r', 'Mb')], () => {});
+export const prefetchw = define('prefetchw', [form('0F 0D /r', 'Ev')], () => {});
 
 /** PAUSE: a hint in spin loops. SDM Vol. 2B "PAUSE". */
 export const pause = define('pause', [form('F3 90')], () => {});

@@ -34,7 +34,7 @@ interface Shifted {
 /**
  * A shift instruction. A masked count of 0 changes no flag. CF of SHL and SHR by more than the width is
  * that of shifting one by one; OF, which is defined for a count of 1, follows the same formula for all
- * counts; AF is cleared.
+ * counts; AF, undefined, is set. AMD processors do the same.
  */
 function defineShift(
   name: string,
@@ -47,7 +47,7 @@ function defineShift(
     const count = maskedCount(b, source, width);
     const { result, carry, overflowSign } = shift(b, left, count, width);
     destination.write(result);
-    const adjustBit4 = b.i64(0);
+    const adjustBit4 = b.i64(16);
     updateFlagsWhen(b, b.nez(count), { result, carry, overflowSign, adjustBit4 });
   });
 }
