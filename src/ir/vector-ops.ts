@@ -236,6 +236,16 @@ binary('i64x2.ge_s', 219, 64, true, (x, y) => truth(x >= y));
 
 // --- integer arithmetic
 
+// Math.min and Math.max do not take bigint.
+const least: Lane2 = (x, y) => {
+  if (x < y) return x;
+  return y;
+};
+const greatest: Lane2 = (x, y) => {
+  if (x > y) return x;
+  return y;
+};
+
 /** The block of ops that every integer shape has; opcodes count from the shape's `abs`. */
 function arithmetic(width: IntegerShape, first: number): void {
   const name = shapeName[width];
@@ -268,10 +278,10 @@ function arithmetic(width: IntegerShape, first: number): void {
   binary(`${name}.sub`, first + 17, width, false, (x, y) => x - y);
   if (width !== 8) binary(`${name}.mul`, first + 21, width, false, (x, y) => x * y);
   if (width !== 64) {
-    binary(`${name}.min_s`, first + 22, width, true, (x, y) => (x < y ? x : y));
-    binary(`${name}.min_u`, first + 23, width, false, (x, y) => (x < y ? x : y));
-    binary(`${name}.max_s`, first + 24, width, true, (x, y) => (x > y ? x : y));
-    binary(`${name}.max_u`, first + 25, width, false, (x, y) => (x > y ? x : y));
+    binary(`${name}.min_s`, first + 22, width, true, least);
+    binary(`${name}.min_u`, first + 23, width, false, least);
+    binary(`${name}.max_s`, first + 24, width, true, greatest);
+    binary(`${name}.max_u`, first + 25, width, false, greatest);
   }
   if (width < 32) {
     binary(`${name}.add_sat_s`, first + 15, width, true, (x, y) => clampSigned(width, x + y));

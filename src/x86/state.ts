@@ -86,6 +86,8 @@ export const STATE = {
   /** scratch for helpers that return more than one value */
   scratch: 1080, // 4 × 8 bytes
 
+  /** bit set: the instruction family traps (#NM, #UD) under CR0, CR4, XCR0: see GATE_ in meaning.ts; i32 */
+  trapGate: 1112,
   /** MXCSR, i32 */
   mxcsr: 1120,
   /** MXCSR_MASK as FXSAVE reports it is a constant; see fpu/ */
@@ -105,6 +107,8 @@ export const STATE = {
   xmm: 1296,
   /** sixteen-byte bounce buffer for accesses that have no direct mapping */
   bounce: 1808,
+  /** operands and result of vector helpers: three of 32 bytes */
+  vectorScratch: 1856,
   /** bytes of the whole block */
   size: 2048,
 } as const;

@@ -1,0 +1,5 @@
+/** Every helper of the vector instructions, by name. */
+import type { Helper } from '../cpu.ts';
+import { vectorStoreHelpers } from './vector-store.ts';
+
+export const vectorHelpers: Record<string, Helper> = { ...vectorStoreHelpers };
