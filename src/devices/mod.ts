@@ -25,7 +25,7 @@ export {
   type IoapicOptions,
   type IoapicState,
 } from './ioapic.ts';
-export { fanOut, SharedLine } from './lines.ts';
+export { fanOut } from './lines.ts';
 export {
   APIC_BROADCAST,
   APIC_DEFAULT_BASE,
@@ -36,6 +36,31 @@ export {
   type LocalApicOptions,
   type LocalApicState,
 } from './local-apic/mod.ts';
+export {
+  assignPciResources,
+  type PciAperture,
+  type PciApertures,
+} from './pci/assign-resources.ts';
+export {
+  PCI_COMMAND,
+  PCI_COMMAND_BUS_MASTER,
+  PCI_COMMAND_INTX_DISABLE,
+  PCI_COMMAND_IO,
+  PCI_COMMAND_MEMORY,
+  PCI_INTERRUPT_LINE,
+  type PciBar,
+  PciFunction,
+  type PciFunctionOptions,
+  type PciFunctionState,
+} from './pci/function.ts';
+export {
+  ECAM_BUS_BYTES,
+  interruptLineOf,
+  PCI_INTERRUPT_LINES,
+  PciHost,
+  type PciHostOptions,
+  type PciHostState,
+} from './pci/host.ts';
 export { Pic8259, type Pic8259Options, type Pic8259State } from './pic-8259.ts';
 export { PIT_FREQUENCY_HZ } from './pit-8254/channel.ts';
 export { Pit8254, type Pit8254Options, type Pit8254State } from './pit-8254/pit-8254.ts';

@@ -1,0 +1,281 @@
+/**
+ * The contract of `Persist`, run on every device: what is saved can be restored into a device that went
+ * another way, and what is not a saved state changes nothing.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Bus, type Device, unconnectedLine } from '../../src/bus/mod.ts';
+import {
+  AcpiPm,
+  ApicBus,
+  I8042,
+  Ioapic,
+  LocalApic,
+  PciFunction,
+  PciHost,
+  Pic8259,
+  Pit8254,
+  PostCode,
+  ResetControl,
+  Rtc,
+  Uart16550,
+} from '../../src/devices/mod.ts';
+import { HandClock } from '../../src/devices/test-kit.fixture.ts';
+import type { Persistent } from '../../src/state/mod.ts';
+
+interface Subject {
+  readonly device: Persistent & Partial<Device>;
+  /** Brings it into some state worth saving. */
+  prepare(): void;
+  /** Brings it from there into another. */
+  change(): void;
+}
+
+type MakeSubject = (clock: HandClock) => Subject;
+const line = unconnectedLine;
+
+const subjects: Record<string, MakeSubject> = {
+  uart(clock) {
+    const device = new Uart16550({ clock, line, output: () => {} });
+    return {
+      device,
+      prepare() {
+        device.registers.write(2, 1, 0x81);
+        device.registers.write(1, 1, 0x03);
+        device.receive(Uint8Array.of(1, 2, 3));
+      },
+      change() {
+        device.registers.read(0, 1);
+        device.registers.write(7, 1, 0x77);
+      },
+    };
+  },
+  'local APIC'(clock) {
+    const apicBus = new ApicBus();
+    const readTsc = () => BigInt(Math.floor(clock.now() * 2));
+    const device = new LocalApic({ id: 0, clock, apicBus, tscFrequencyHz: 2e9, readTsc });
+    return {
+      device,
+      prepare() {
+        device.enableVirtualWire();
+        device.registers.write(0x320, 4, 0x4_00ec);
+        device.tscDeadline = 10_000_000n;
+        apicBus.sendMsi(0xfee0_0000, 0x8041);
+        device.acknowledge();
+        apicBus.sendMsi(0xfee0_0000, 0x0042);
+      },
+      change() {
+        device.registers.write(0xb0, 4, 0);
+        device.tscDeadline = 0n;
+        device.writeApicBase(0xfee0_0d00n);
+      },
+    };
+  },
+  ioapic() {
+    const device = new Ioapic({ apicBus: new ApicBus() });
+    const write = (index: number, value: number) => {
+      device.registers.write(0x00, 4, index);
+      device.registers.write(0x10, 4, value);
+    };
+    return {
+      device,
+      prepare() {
+        write(0x30, 0x0_a031);
+        device.line(16).set(true);
+      },
+      change: () => write(0x31, 0x0100_0000),
+    };
+  },
+  '8259'() {
+    const device = new Pic8259({ output: line });
+    return {
+      device,
+      prepare() {
+        for (const value of [0x11]) device.primary.write(0, 1, value);
+        for (const value of [0x20, 0x04, 0x01]) device.primary.write(1, 1, value);
+        device.line(3).set(true);
+        device.acknowledge();
+      },
+      change: () => device.primary.write(0, 1, 0x20),
+    };
+  },
+  '8254'(clock) {
+    const device = new Pit8254({ clock, line });
+    return {
+      device,
+      prepare() {
+        for (const value of [0x34]) device.registers.write(3, 1, value);
+        for (const value of [0x9c, 0x2e]) device.registers.write(0, 1, value);
+        clock.advance(5_000_000);
+        device.registers.write(3, 1, 0x00);
+      },
+      change: () => device.registers.read(0, 1),
+    };
+  },
+  rtc(clock) {
+    const device = new Rtc({ clock, line });
+    const write = (index: number, value: number) => {
+      device.registers.write(0, 1, index);
+      device.registers.write(1, 1, value);
+    };
+    return {
+      device,
+      prepare() {
+        write(0x0b, 0x92);
+        write(0x09, 0x31);
+      },
+      change: () => write(0x0b, 0x12),
+    };
+  },
+  'ACPI PM'(clock) {
+    const device = new AcpiPm({ clock, line, onShutdown: () => {} });
+    return {
+      device,
+      prepare() {
+        device.registers.write(2, 2, 0x0101);
+        device.pressPowerButton();
+      },
+      change: () => device.registers.write(0, 2, 0x0100),
+    };
+  },
+  i8042() {
+    const device = new I8042({ keyboardLine: line, auxLine: line, onReset: () => {} });
+    return {
+      device,
+      prepare() {
+        device.keyboard.type(0x1c, 0xf0, 0x1c);
+        device.command.write(0, 1, 0xd4);
+        device.data.write(0, 1, 0xf3);
+      },
+      change: () => device.data.read(0, 1),
+    };
+  },
+  'reset control'() {
+    const device = new ResetControl({ onReset: () => {} });
+    return {
+      device,
+      prepare: () => device.portCf9.write(0, 1, 0x02),
+      change: () => device.port92.write(0, 1, 0x00),
+    };
+  },
+  'POST code'() {
+    const device = new PostCode();
+    return {
+      device,
+      prepare: () => device.registers.write(0, 1, 1),
+      change: () => device.registers.write(0, 1, 2),
+    };
+  },
+  'PCI host'() {
+    const device = new PciHost({
+      ioBus: new Bus('io'),
+      memoryBus: new Bus('memory'),
+      interruptLines: [line, line, line, line],
+    });
+    return {
+      device,
+      prepare: () => device.registers.write(0, 4, 0x8000_0004),
+      change: () => device.registers.write(4, 4, 0x0000_0007),
+    };
+  },
+  'PCI function'() {
+    const device = new PciFunction({
+      name: 'card',
+      vendorId: 0x1af4,
+      deviceId: 0x1042,
+      classCode: 0x01_80_00,
+      interruptPin: 1,
+      bars: [{ kind: 'memory32', bytes: 0x1000, bank: { read: () => 0, write() {} } }],
+    });
+    return {
+      device,
+      prepare() {
+        device.writeConfig(0x10, 4, 0xfe00_0000);
+        device.interrupt.set(true);
+      },
+      change: () => device.writeConfig(0x04, 2, 0x0002),
+    };
+  },
+};
+
+/** Damaged copies of `state`: each leaf replaced by something it cannot be, each field removed. */
+function* damaged(state: unknown): Generator<unknown> {
+  yield* [undefined, null, 42, 'text', [], {}];
+  yield { ...(state as object), unknownField: 1 };
+  yield* damagedFields(state);
+}
+
+function* damagedFields(value: unknown): Generator<unknown> {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) {
+    yield { nonsense: true };
+    if (typeof value === 'number') yield* [Number.NaN, '1', 2 ** 60 * 1.5e300];
+    if (ArrayBuffer.isView(value)) yield new Uint8Array(4096);
+    return;
+  }
+  const entries = Object.entries(value);
+  for (const [name, inner] of entries) {
+    if (inner === undefined) continue;
+    for (const bad of damagedFields(inner)) {
+      if (Array.isArray(value)) yield value.with(Number(name), bad);
+      else yield { ...value, [name]: bad };
+    }
+  }
+}
+
+for (const [name, make] of Object.entries(subjects)) {
+  describe(`persist: ${name}`, () => {
+    test('a saved state can be cloned, and restores what was', () => {
+      const clock = new HandClock();
+      const { device, prepare, change } = make(clock);
+      prepare();
+      const saved = structuredClone(device.persist.save());
+      change();
+      assert.notDeepStrictEqual(device.persist.save(), saved, 'the change must show');
+      device.persist.restore(saved);
+      assert.deepStrictEqual(device.persist.save(), saved);
+    });
+
+    test('a saved state restores into a fresh twin, and the two do not share data', () => {
+      const clock = new HandClock();
+      const original = make(clock);
+      const twin = make(clock);
+      original.prepare();
+      const saved = original.device.persist.save();
+      const frozen = structuredClone(saved);
+      twin.device.persist.restore(saved);
+      assert.deepStrictEqual(twin.device.persist.save(), frozen);
+      original.change();
+      twin.change();
+      assert.deepStrictEqual(saved, frozen, 'saved data belongs to the snapshot');
+    });
+
+    test('garbage is refused as snapshot-invalid and changes nothing', () => {
+      const clock = new HandClock();
+      const { device, prepare } = make(clock);
+      prepare();
+      const before = device.persist.save();
+      let refused = 0;
+      for (const garbage of damaged(structuredClone(before))) {
+        assert.throws(() => device.persist.restore(garbage), { code: 'snapshot-invalid' });
+        refused++;
+        assert.deepStrictEqual(device.persist.save(), before);
+      }
+      assert.ok(refused > 7);
+    });
+
+    test('it has a name and a version, and reset comes back to one state', () => {
+      const clock = new HandClock();
+      const { device, prepare, change } = make(clock);
+      assert.match(device.persist.name, /^[a-z0-9-]+$/);
+      assert.ok(Number.isInteger(device.persist.version) && device.persist.version >= 1);
+      if (device.reset === undefined) return;
+      device.reset();
+      const first = device.persist.save();
+      prepare();
+      change();
+      device.reset();
+      if (name === 'rtc' || name === 'ACPI PM') return; // the battery, and time, go on
+      assert.deepStrictEqual(device.persist.save(), first);
+    });
+  });
+}
