@@ -38,7 +38,9 @@ export function encode(e: Encoding, address: number): Uint8Array {
   const bytes = [...e.prefixes];
   const memory = typeof e.rm === 'number' ? undefined : e.rm;
   const reg = column.modrm === 'r' ? e.reg : (column.modrm ?? 0);
-  const b = ((memory === undefined ? (e.rm as number) : (memory.base ?? 0)) >> 3) & 1;
+  const b = column.plusStack
+    ? 0
+    : ((memory === undefined ? (e.rm as number) : (memory.base ?? 0)) >> 3) & 1;
   const x = ((memory?.index ?? 0) >> 3) & 1;
   const r = (reg >> 3) & 1;
 
@@ -60,7 +62,7 @@ export function encode(e: Encoding, address: number): Uint8Array {
     const rex = w | (r << 2) | (x << 1) | b;
     if (rex !== 0 || e.rexAlways) bytes.push(0x40 | rex);
     bytes.push(...column.bytes);
-    if (column.plusRegister) bytes[bytes.length - 1]! |= (e.rm as number) & 7;
+    if (column.plusRegister || column.plusStack) bytes[bytes.length - 1]! |= (e.rm as number) & 7;
   }
 
   const tail = e.immediates.reduce((sum, each) => sum + each.bytes, 0) + (e.branch?.bytes ?? 0);

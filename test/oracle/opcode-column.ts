@@ -10,6 +10,8 @@ export interface OpcodeColumn {
   readonly bytes: readonly number[];
   /** a register number is added to the last byte */
   readonly plusRegister: boolean;
+  /** an x87 stack register number is added to the last byte */
+  readonly plusStack: boolean;
   /** ModRM.reg: `r` a register operand, 0 to 7 an opcode extension, undefined without ModRM */
   readonly modrm: 'r' | number | undefined;
   readonly mod: 'any' | 'memory' | 'register';
@@ -31,6 +33,7 @@ export function readOpcodeColumn(form: Form): OpcodeColumn {
   let vex: VexColumn | undefined;
   const bytes: number[] = [];
   let plusRegister = false;
+  let plusStack = false;
   let modrm: OpcodeColumn['modrm'];
   let mod: OpcodeColumn['mod'] = 'any';
   const immediates: string[] = [];
@@ -38,11 +41,12 @@ export function readOpcodeColumn(form: Form): OpcodeColumn {
   const mayPrefix = () => bytes.length === 0 && vex === undefined && prefix === 'none';
   for (const token of form.opcode.split(/\s+/)) {
     const digit = /^\/(\d)$/.exec(token)?.[1];
-    const plus = /^([0-9A-F]{2})\+r$/.exec(token)?.[1];
+    const [, plus, plusWhat] = /^([0-9A-F]{2})\+([ri])$/.exec(token) ?? [];
     if (token === 'NP') prefix = 'NP';
     else if (mayPrefix() && (token === '66' || token === 'F2' || token === 'F3')) {
       prefix = token;
     } else if (token === 'REX.W') rexW = true;
+    else if (token === 'W0') continue;
     else if (token.startsWith('VEX.')) vex = readVex(token);
     else if (token === '/r') modrm = 'r';
     else if (digit !== undefined) modrm = Number(digit);
@@ -50,13 +54,14 @@ export function readOpcodeColumn(form: Form): OpcodeColumn {
     else if (token === 'mod=3') mod = 'register';
     else if (plus !== undefined) {
       bytes.push(Number.parseInt(plus, 16));
-      plusRegister = true;
+      if (plusWhat === 'r') plusRegister = true;
+      else plusStack = true;
     } else if (/^[0-9A-F]{2}$/.test(token)) bytes.push(Number.parseInt(token, 16));
-    else if (/^(i[bwdqzvo]|c[bwdz]|is4)$/.test(token)) immediates.push(token);
+    else if (/^(i[bwdqzvo]|c[bwdzp]|\/is4)$/.test(token)) immediates.push(token.replace('/', ''));
     else throw new Error(`unknown token "${token}" in opcode column "${form.opcode}"`);
   }
   if (bytes.length === 0) throw new Error(`no opcode byte in "${form.opcode}"`);
-  return { prefix, rexW, vex, bytes, plusRegister, modrm, mod, immediates };
+  return { prefix, rexW, vex, bytes, plusRegister, plusStack, modrm, mod, immediates };
 }
 
 function readVex(token: string): VexColumn {

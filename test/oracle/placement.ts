@@ -95,7 +95,8 @@ export function placeInstruction(
     rm = placed.reference;
     address = placed.address;
   } else {
-    rm = chooseRegister(b, registerKind(template, 'rm'));
+    // PAUSE with REX.B is XCHG R8,rAX
+    rm = name === 'pause' ? 0 : chooseRegister(b, registerKind(template, 'rm'));
   }
   prepareOperand(b, template, choices, {
     register: typeof rm === 'number' ? rm : undefined,
@@ -156,6 +157,8 @@ function choosesMemory(b: CaseBuilder, template: Template): boolean {
   if (column.modrm === undefined || column.mod === 'register') return false;
   if (column.mod === 'memory' || letters.some(({ kind }) => kind === 'M')) return true;
   if (!letters.some(({ kind }) => 'EWQ'.includes(kind))) return false;
+  // processors disagree on PREFETCH of a register
+  if (template.instruction.name.startsWith('prefetch')) return true;
   return !b.random.oneIn(3);
 }
 

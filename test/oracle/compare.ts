@@ -1,0 +1,92 @@
+import { ENDED, type Outcome, TIMED_OUT } from './case.ts';
+import { deviation } from './deviations.ts';
+import type { GeneratedCase } from './generate.ts';
+import { WIRE } from './layout.ts';
+import { hex, type ProcessorState } from './processor-state.ts';
+
+const RF = 0x1_0000;
+const GP = 13;
+const SS = 12;
+const PF = 14;
+
+/** How `actual` differs from `expected` (the host's), one line each; none when they agree. */
+export function differences(each: GeneratedCase, expected: Outcome, actual: Outcome): string[] {
+  const lines: string[] = [];
+  const note = (what: string, want: string, got: string) => {
+    if (want !== got) lines.push(`${what}: expected ${want}, got ${got}`);
+  };
+  note('end', outcomeName(expected), outcomeName(actual));
+  if (expected.vector === PF && actual.vector === PF) {
+    note('error code', errorCode(expected), errorCode(actual));
+    note('fault address', hex(expected.faultAddress), hex(actual.faultAddress));
+  }
+  if (lines.length === 0 && deviation(each, expected, actual) !== undefined) return [];
+  const [want, got] = [expected.state.copy(), actual.state.copy()];
+  const ignored = each.undefinedFlags | RF;
+  want.rflags &= ~ignored;
+  got.rflags &= ~ignored;
+  for (const state of [want, got]) {
+    state.set16(WIRE.fsw, state.get16(WIRE.fsw) & ~undefinedStatus(each, expected.state));
+  }
+  for (const line of want.differences(got)) {
+    const [name = '', left = '', right = ''] = line.split(' ');
+    lines.push(`${name}: expected ${left}, got ${right}`);
+  }
+  lines.push(...memoryDifferences(expected, actual));
+  return lines;
+}
+
+const C0 = 0x100;
+const C1 = 0x200;
+const C2 = 0x400;
+const C3 = 0x4000;
+const ERROR_SUMMARY = 0x80;
+const INVALID = 1;
+
+/** Condition codes of the x87 status word without a defined value after the case. */
+function undefinedStatus({ templates }: GeneratedCase, expected: ProcessorState): number {
+  const status = expected.get16(WIRE.fsw);
+  if ((status & ERROR_SUMMARY) !== 0) return C0 | C1 | C2 | C3;
+  const remainder = templates.some(({ instruction }) => instruction.name.startsWith('fprem'));
+  return remainder && (status & INVALID) !== 0 ? C0 | C1 | C2 | C3 : 0;
+}
+
+function memoryDifferences(expected: Outcome, actual: Outcome): string[] {
+  const lines: string[] = [];
+  const got = new Map(actual.changes.map(({ offset, value }) => [offset, value]));
+  for (const { offset, value } of expected.changes) {
+    const other = got.get(offset);
+    got.delete(offset);
+    if (other === value) continue;
+    lines.push(`memory +${hex(offset)}: expected ${hex(value)}, got ${show(other)}`);
+  }
+  for (const [offset, value] of got) {
+    lines.push(`memory +${hex(offset)}: expected nothing, got ${hex(value)}`);
+  }
+  return lines.slice(0, 8);
+}
+
+function show(value: bigint | undefined): string {
+  return value === undefined ? 'nothing' : hex(value);
+}
+
+/** Stack faults come as #GP: our memory accesses do not know which register addressed them. */
+function outcomeName({ vector }: Outcome): string {
+  if (vector === ENDED) return 'end';
+  if (vector === TIMED_OUT) return 'never';
+  return `#${vector === SS ? GP : vector}`;
+}
+
+/** Above this Linux tells no program whether a page is present: that bit of the error code is not compared. */
+const HOST_USER_END = 0x7fff_ffff_f000n;
+
+function errorCode({ errorCode, faultAddress }: Outcome): string {
+  return hex(faultAddress < HOST_USER_END ? errorCode : errorCode | 1);
+}
+
+/** The bytes of the case's instructions, one a line. */
+export function listing(each: GeneratedCase): string {
+  return each.instructions
+    .map((bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' '))
+    .join('\n');
+}
