@@ -1,6 +1,6 @@
 /** Integer instructions too long or too rare for the intermediate form. */
 import type { Cpu, Helper } from '../cpu.ts';
-import type { CpuState } from '../cpu-state.ts';
+import { type CpuState, EFLAGS } from '../cpu-state.ts';
 import { DE, GuestFault } from '../fault.ts';
 import { RAX, RBP, RDX, RSP } from '../state.ts';
 import { Stack } from '../system/stack.ts';
@@ -8,6 +8,12 @@ import { decimalHelpers } from './decimal.ts';
 
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 const s64 = (value: bigint): bigint => BigInt.asIntN(64, value);
+
+/** The flags that division leaves undefined, as instructions/div.ts sets them. */
+function divisionFlags(state: CpuState): void {
+  const { ZF, SF, PF, AF } = EFLAGS;
+  state.setFlags((state.getFlags() & ~(ZF | SF | PF)) | AF);
+}
 
 /** DIV with a dividend of more than 64 bits in RDX:RAX. */
 function divideUnsigned128(cpu: Cpu, divisor: bigint): void {
@@ -17,6 +23,7 @@ function divideUnsigned128(cpu: Cpu, divisor: bigint): void {
   if (by === 0n || dividend / by >= 1n << 64n) throw new GuestFault(DE);
   state.setGpr(RAX, dividend / by);
   state.setGpr(RDX, dividend % by);
+  divisionFlags(state);
 }
 
 /** IDIV with a dividend in RDX:RAX that is no sign-extended 64-bit number. */
@@ -29,6 +36,7 @@ function divideSigned128(cpu: Cpu, divisor: bigint): void {
   if (quotient !== s64(quotient)) throw new GuestFault(DE);
   state.setGpr(RAX, u64(quotient));
   state.setGpr(RDX, u64(dividend % by));
+  divisionFlags(state);
 }
 
 /** Writes the low `width` bits of a general register as an instruction does. */

@@ -84,6 +84,7 @@ export class StringRun {
     const { cpu } = this;
     let budget = BYTES_PER_CALL / this.bytes;
     if ((cpu.state.systemFlags & EFLAGS.TF) !== 0) budget = 1;
+    const counted = this.#count;
     let ended = false;
     try {
       while (!ended && budget > 0 && this.#count !== 0n) {
@@ -98,9 +99,12 @@ export class StringRun {
         if (moves.destination) this.#destination = this.#wrap(this.#destination + distance);
       }
     } finally {
-      this.#write(RCX, this.#count);
-      if (moves.source) this.#write(RSI, this.#source);
-      if (moves.destination) this.#write(RDI, this.#destination);
+      // Without progress not even the upper halves change (32-bit addresses in 64-bit mode).
+      if (this.#count !== counted) {
+        this.#write(RCX, this.#count);
+        if (moves.source) this.#write(RSI, this.#source);
+        if (moves.destination) this.#write(RDI, this.#destination);
+      }
     }
     if (!ended && this.#count !== 0n) cpu.redirect(cpu.currentRip());
   }

@@ -1,4 +1,5 @@
 import type { Value } from '../../ir/mod.ts';
+import { GP } from '../fault.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
 import { ES } from '../state.ts';
@@ -17,6 +18,16 @@ export function dataAddress(b: Semantics, offset: Value): Value {
 /** Linear address of `offset` in ES, which no prefix overrides. */
 export function extraAddress(b: Semantics, offset: Value): Value {
   return linearAddress(b, b.segmentBase(ES), offset);
+}
+
+/**
+ * Near branches through a register or memory raise #GP on a target that is not canonical before they
+ * change anything. SDM Vol. 1, 3.3.7.1. Linear addresses have 48 bits.
+ */
+export function checkTarget(b: Semantics, target: Value): void {
+  if (b.shape.operandSize !== 64) return;
+  const canonical = b.shrS(b.shl(target, b.i64(16)), b.i64(16));
+  b.if(b.ne(canonical, target), () => b.fault(GP));
 }
 
 /** Linear address `delta` bytes after a memory operand; the effective address wraps at the address size. */

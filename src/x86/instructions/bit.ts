@@ -3,7 +3,7 @@ import { define, form, type Instruction } from '../form.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
 import { movedAddress } from './addressing.ts';
-import { flagsZeroOnly } from './flag-bits.ts';
+import { clearResultFlags, flagsZeroOnly } from './flag-bits.ts';
 
 /** log2 of a width in bits */
 const log2 = (width: number): number => 31 - Math.clz32(width);
@@ -84,6 +84,17 @@ function scanInto(b: Semantics, destination: Operand, value: Value, index: Value
   b.setZeroFrom(value);
 }
 
+/**
+ * ZF and CF of TZCNT and LZCNT. Of the undefined flags SF, AF and PF are cleared and OF is kept, as AMD
+ * processors do.
+ */
+function countFlags(b: Semantics, value: Value, count: Value): void {
+  clearResultFlags(b);
+  b.setAdjustBit4(b.i64(0));
+  b.setZeroFrom(count);
+  b.setCarry(b.eqz(value));
+}
+
 /** TZCNT: trailing zeros, the width for a zero source, which sets CF. SDM Vol. 2B "TZCNT". */
 export const tzcnt = define(
   'tzcnt',
@@ -94,8 +105,7 @@ export const tzcnt = define(
       destination.width === 64 ? value : b.or(value, b.i64(1n << BigInt(destination.width)));
     const count = b.pure('i64.ctz', limit);
     destination.write(count);
-    b.setZeroFrom(count);
-    b.setCarry(b.eqz(value));
+    countFlags(b, value, count);
   },
 );
 
@@ -107,8 +117,7 @@ export const lzcnt = define(
     const value = source.readUnsigned();
     const count = b.sub(b.pure('i64.clz', value), b.i64(64 - destination.width));
     destination.write(count);
-    b.setZeroFrom(count);
-    b.setCarry(b.eqz(value));
+    countFlags(b, value, count);
   },
 );
 

@@ -2,7 +2,7 @@ import type { Value } from '../../ir/mod.ts';
 import { type Attribute, define, form, type Instruction } from '../form.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
-import { RDX } from '../state.ts';
+import { RDX, STATE } from '../state.ts';
 import { multiplyHighUnsigned } from './multiply-high.ts';
 
 /** BMI1 and BMI2, all VEX-encoded, over 32 or 64 bits by VEX.W. SDM Vol. 2. */
@@ -36,8 +36,9 @@ export const bextr = define(
     const result = b.signExtend(keepLowBits(b, shifted, length), destination.width);
     destination.write(result);
     b.flagsLogic(result);
-    // Undefined; AMD processors set it.
+    // Of the undefined flags AMD processors set AF and clear SF.
     b.setAdjustBit4(b.i64(16));
+    b.writeField(STATE.flagS, b.zeroExtend(result, 8));
   },
 );
 

@@ -1,5 +1,6 @@
 import { define, form, type Instruction } from '../form.ts';
 import { RBP } from '../state.ts';
+import { checkTarget } from './addressing.ts';
 
 /** CALL near: pushes the address of the next instruction. SDM Vol. 2A "CALL". */
 export const call = define('call', [form('E8 cz', 'Jz', 'f64', 'ends')], (b) => {
@@ -9,6 +10,7 @@ export const call = define('call', [form('E8 cz', 'Jz', 'f64', 'ends')], (b) => 
 
 export const callIndirect = define('call', [form('FF /2', 'Ev', 'f64', 'ends')], (b, [target]) => {
   const rip = target.read();
+  checkTarget(b, rip);
   b.push(b.shape.operandSize, b.nextRip());
   b.branchNear(rip);
 });
@@ -16,6 +18,7 @@ export const callIndirect = define('call', [form('FF /2', 'Ev', 'f64', 'ends')],
 /** RET near. SDM Vol. 2B "RET". */
 export const ret = define('ret', [form('C3', '', 'f64', 'ends')], (b) => {
   const rip = b.peek(b.shape.operandSize);
+  checkTarget(b, rip);
   b.drop(b.shape.operandSize / 8);
   b.branchNear(rip);
 });
@@ -24,6 +27,7 @@ export const ret = define('ret', [form('C3', '', 'f64', 'ends')], (b) => {
 export const retImmediate = define('ret', [form('C2 iw', 'Iw', 'f64', 'ends')], (b, [released]) => {
   const size = b.shape.operandSize;
   const rip = b.peek(size);
+  checkTarget(b, rip);
   const above = b.add(b.stackPointer(), b.i64(size / 8));
   b.setStackPointer(b.add(above, released.readUnsigned()));
   b.branchNear(rip);

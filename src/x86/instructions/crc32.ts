@@ -4,8 +4,11 @@ import { define, form, type Instruction } from '../form.ts';
 export const crc32 = define(
   'crc32',
   [
-    form('F2 0F 38 F0 /r', 'Gy Eb', 'cpuid:sse4_2'),
-    form('F2 0F 38 F1 /r', 'Gy Ev', 'cpuid:sse4_2'),
+    // Apart by mod, which makes them more specific than MOVBE, which has memory operands alone.
+    form('F2 0F 38 F0 /r mod=3', 'Gy Eb', 'cpuid:sse4_2'),
+    form('F2 0F 38 F0 /r mod!=3', 'Gy Eb', 'cpuid:sse4_2'),
+    form('F2 0F 38 F1 /r mod=3', 'Gy Ev', 'cpuid:sse4_2'),
+    form('F2 0F 38 F1 /r mod!=3', 'Gy Ev', 'cpuid:sse4_2'),
   ],
   (b, [accumulator, source]) => {
     const data = source.readUnsigned();

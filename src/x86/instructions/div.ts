@@ -3,6 +3,7 @@ import { DE } from '../fault.ts';
 import { define, form, type Instruction } from '../form.ts';
 import type { Semantics } from '../semantics.ts';
 import { RAX, RDX } from '../state.ts';
+import { clearResultFlags } from './flag-bits.ts';
 
 /** rDX:rAX as one i64 (`width` 16 or 32), or AX (`width` 8). Sign-extended when `signed`. */
 function dividend(b: Semantics, width: number, signed: boolean): Value {
@@ -11,7 +12,10 @@ function dividend(b: Semantics, width: number, signed: boolean): Value {
   return b.or(b.shl(high, b.i64(width)), b.readGprUnsigned(RAX, width));
 }
 
+/** Flags are undefined: ZF, SF and PF are cleared, AF is set, CF and OF are kept, as AMD processors do. */
 function writeQuotient(b: Semantics, width: number, quotient: Value, remainder: Value): void {
+  clearResultFlags(b);
+  b.setAdjustBit4(b.i64(16));
   if (width === 8) {
     b.writeGpr(RAX, 16, b.or(b.zeroExtend(quotient, 8), b.shl(remainder, b.i64(8))));
     return;
@@ -22,7 +26,7 @@ function writeQuotient(b: Semantics, width: number, quotient: Value, remainder: 
 
 /**
  * DIV: unsigned quotient and remainder of rDX:rAX; #DE when the source is 0 or the quotient does not fit.
- * Flags are undefined and kept. A 128-bit dividend that fits 64 bits, which compilers always make, is
+ * A 128-bit dividend that fits 64 bits, which compilers always make, is
  * divided here; others by a helper. SDM Vol. 2A "DIV".
  */
 export const div = define('div', [form('F6 /6', 'Eb'), form('F7 /6', 'Ev')], (b, [source]) => {

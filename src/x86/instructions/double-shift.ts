@@ -41,9 +41,9 @@ function shiftLeft(
   let joined = b.or(b.shl(left, b.i64(width)), b.zeroExtend(fill, width));
   if (width === 16) joined = b.or(b.shl(joined, b.i64(16)), b.zeroExtend(fill, 16));
   const below = width === 16 ? 32 : width;
-  const before = b.shl(joined, b.sub(count, b.i64(1)));
   const result = b.signExtend(b.shrU(b.shl(joined, count), b.i64(below)), width);
-  return leftResult(b, result, lowBit(b, b.shrU(before, b.i64(below + width - 1))));
+  const shiftedOut = b.shrU(b.shl(b.zeroExtend(left, width), count), b.i64(width));
+  return leftResult(b, result, lowBit(b, shiftedOut));
 }
 
 function shiftRight(
@@ -62,7 +62,8 @@ function shiftRight(
   if (width === 16) above = b.or(b.shl(above, b.i64(16)), above);
   const joined = b.or(b.shl(above, b.i64(width)), b.zeroExtend(left, width));
   const result = b.signExtend(b.shrU(joined, count), width);
-  return rightResult(b, result, lowBit(b, b.shrU(joined, b.sub(count, b.i64(1)))), width);
+  const shiftedOut = b.shrU(b.zeroExtend(left, width), b.sub(count, b.i64(1)));
+  return rightResult(b, result, lowBit(b, shiftedOut), width);
 }
 
 /** SHLD and SHRD. A masked count of 0 changes no flag; AF, undefined, is set. SDM Vol. 2B "SHLD". */

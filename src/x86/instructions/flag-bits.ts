@@ -52,6 +52,12 @@ export function setLowFlagBits(b: Semantics, bits: Value): void {
   b.writeField(STATE.flagS, b.or(b.shl(bits, b.i64(56)), oddWhenClear));
 }
 
+/** ZF = SF = PF = 0. */
+export function clearResultFlags(b: Semantics): void {
+  b.writeField(STATE.flagZ, b.i64(1));
+  b.writeField(STATE.flagS, b.i64(1));
+}
+
 /** CF = OF = SF = PF = AF = 0, ZF set when `value` is zero: POPCNT's flags. */
 export function flagsZeroOnly(b: Semantics, value: Value): void {
   b.setZeroFrom(value);

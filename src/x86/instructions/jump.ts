@@ -2,6 +2,7 @@ import type { Value } from '../../ir/mod.ts';
 import { define, form, type Instruction } from '../form.ts';
 import type { Semantics } from '../semantics.ts';
 import { RCX } from '../state.ts';
+import { checkTarget } from './addressing.ts';
 import { conditionNames } from './condition-names.ts';
 
 /** JMP near: relative, or through a register or memory. SDM Vol. 2A "JMP". */
@@ -14,7 +15,9 @@ export const jmp = define(
 );
 
 export const jmpIndirect = define('jmp', [form('FF /4', 'Ev', 'f64', 'ends')], (b, [target]) => {
-  b.branchNear(target.read());
+  const rip = target.read();
+  checkTarget(b, rip);
+  b.branchNear(rip);
 });
 
 const hex = (opcode: number) => opcode.toString(16).toUpperCase().padStart(2, '0');

@@ -3,7 +3,7 @@ import { define, form, type Instruction } from '../form.ts';
 /**
  * NOP with operand and the rest of the hint space 0F 18 to 0F 1F (PREFETCHh, ENDBR32/64, MPX and CET
  * instructions while those are off), and PREFETCHW. Operands are not touched. SDM Vol. 2B "NOP".
- * The plain NOP, 90, is XCHG of rAX with itself: see xchg.ts.
+ * The plain NOP, 90, and PAUSE, F3 90, are XCHG of rAX with itself: see xchg.ts.
  */
 export const nop = define(
   'nop',
@@ -21,9 +21,6 @@ export const nop = define(
 );
 
 /** PREFETCH and PREFETCHW: hints. SDM Vol. 2B "PREFETCHW". */
-export const prefetchw = define('prefetchw', [form('0F 0D /r', 'Ev')], () => {});
+export const prefetchw = define('prefetchw', [form('0F 0D /r', 'Mb')], () => {});
 
-/** PAUSE: a hint in spin loops. SDM Vol. 2B "PAUSE". */
-export const pause = define('pause', [form('F3 90')], () => {});
-
-export const nopInstructions: readonly Instruction[] = [nop, prefetchw, pause];
+export const nopInstructions: readonly Instruction[] = [nop, prefetchw];

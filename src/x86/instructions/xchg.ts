@@ -15,7 +15,8 @@ export const xchg = define(
 
 /**
  * XCHG with rAX in one byte. 90 exchanges rAX with itself, which is NOP: unlike any other 32-bit
- * exchange it does not clear the upper half of RAX. With REX.B it is an exchange with R8.
+ * exchange it does not clear the upper half of RAX. PAUSE is the same with an F3 prefix. With REX.B
+ * both are an exchange with R8.
  */
 export const xchgAccumulator = define(
   'xchg',
