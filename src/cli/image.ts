@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { VivariumError, why } from '../client/mod.ts';
 import { notYet } from './run-options.ts';
 
@@ -19,6 +19,7 @@ export async function kernelOfImage(path: string): Promise<string> {
 
 async function readHead(path: string): Promise<string> {
   try {
+    if ((await stat(path)).isFIFO()) throw new Error('it is not a regular file');
     await using file = await open(path);
     const { buffer, bytesRead } = await file.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
     return Buffer.from(buffer.subarray(0, bytesRead)).toString('latin1');

@@ -1,5 +1,5 @@
 import type { BoardConfig } from '../machine/mod.ts';
-import { VivariumError } from '../util/mod.ts';
+import { defaultGuest } from '../platform/node/mod.ts';
 import { type OwnBytes, readImage } from './images.ts';
 import type { CheckedOptions } from './options.ts';
 
@@ -34,10 +34,7 @@ async function loadGuest(options: CheckedOptions): Promise<GuestImages> {
     const kernel = await readImage(options.kernel, 'kernel');
     return { kernel, cmdline: '', ...(initrd === undefined ? {} : { initrd }) };
   }
-  const guest = await defaultGuest(options);
+  const { mirror, progress } = options;
+  const guest = await defaultGuest({ mirror, progress });
   return initrd === undefined ? guest : { ...guest, initrd };
-}
-
-async function defaultGuest(_options: CheckedOptions): Promise<GuestImages> {
-  throw new VivariumError('not-yet', 'the default guest is not there yet; name one with --kernel');
 }

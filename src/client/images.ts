@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { VivariumError } from '../util/mod.ts';
 
 /** An image in memory that belongs to nobody else: it may be moved to another thread. */
@@ -8,6 +8,9 @@ export type OwnBytes = Uint8Array<ArrayBuffer>;
 export async function readImage(source: string | Uint8Array, what: string): Promise<OwnBytes> {
   if (typeof source !== 'string') return new Uint8Array(source);
   try {
+    // A pipe could keep the reading thread, and with it this process, waiting for ever.
+    const kind = await stat(source);
+    if (!kind.isFile() && !kind.isDirectory()) throw new Error('it is not a regular file');
     const bytes = await readFile(source);
     // A small file may share its memory with others.
     const isAlone = bytes.buffer instanceof ArrayBuffer && bytes.length === bytes.buffer.byteLength;

@@ -6,8 +6,8 @@ declare namespace WebAssembly {
   type ImportExportKind = 'function' | 'global' | 'memory' | 'table' | 'tag';
   type ValueType = 'anyfunc' | 'externref' | 'f32' | 'f64' | 'i32' | 'i64' | 'v128';
   type TableKind = 'anyfunc' | 'externref';
-  // biome-ignore lint/suspicious/noExplicitAny: a host function takes and returns what its signature says
-  type ExportValue = ((...parameters: any[]) => any) | Global | Memory | Table;
+  // biome-ignore lint/complexity/noBannedTypes: a function takes and returns what its own type says
+  type ExportValue = Function | Global | Memory | Table;
   type Exports = Record<string, ExportValue>;
   type ModuleImports = Record<string, ExportValue | number | bigint>;
   type Imports = Record<string, ModuleImports>;

@@ -1,1 +1,3 @@
+export { type DefaultGuest, defaultGuest } from './guest-default.ts';
+export { fetchGuestPackage, type GuestSourceOptions } from './guest-packages.ts';
 export { type MachineThread, startMachineThread } from './machine-thread.ts';
