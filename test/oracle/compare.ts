@@ -16,11 +16,11 @@ export function differences(each: GeneratedCase, expected: Outcome, actual: Outc
     if (want !== got) lines.push(`${what}: expected ${want}, got ${got}`);
   };
   note('end', outcomeName(expected), outcomeName(actual));
+  if (lines.length === 0 && deviation(each, expected, actual) !== undefined) return [];
   if (expected.vector === PF && actual.vector === PF) {
     note('error code', errorCode(expected), errorCode(actual));
     note('fault address', hex(expected.faultAddress), hex(actual.faultAddress));
   }
-  if (lines.length === 0 && deviation(each, expected, actual) !== undefined) return [];
   const [want, got] = [expected.state.copy(), actual.state.copy()];
   const ignored = each.undefinedFlags | RF;
   want.rflags &= ~ignored;

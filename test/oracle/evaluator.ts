@@ -9,7 +9,7 @@ import type { Instruction } from '../../src/x86/form.ts';
 import { buildMeaning } from '../../src/x86/meaning.ts';
 import { buildOpcodeTable } from '../../src/x86/opcode-table.ts';
 import type { Shape } from '../../src/x86/shape.ts';
-import { STATE } from '../../src/x86/state.ts';
+import { CS, DS, ES, FS, GS, SS, STATE } from '../../src/x86/state.ts';
 import { type Case, ENDED, type Outcome, TIMED_OUT } from './case.ts';
 import { CaseMemory } from './guest-memory.ts';
 import { CODE_ADDRESS, CODE_END, EXIT_ADDRESS, PAGE } from './layout.ts';
@@ -23,6 +23,9 @@ const MODE = { bits: 64, stackSize: 64, real: false } as const;
 const CR0 = 0x8005_0033n;
 const CR4 = 0x5_0620n;
 const EFER = 0xd01n;
+/** Descriptor attributes of user code with L and G, and of flat user data */
+const CODE_64 = 0xa0fb;
+const DATA_FLAT = 0xc0f3;
 
 /**
  * Executes cases by evaluating the instruction definitions, one at a time, over plain arrays: the
@@ -69,6 +72,9 @@ export class Evaluator implements Processor {
     state.set64(STATE.efer, EFER);
     state.set64(STATE.xcr0, 7n);
     state.cpl = 3;
+    state.setSegment(CS, 0x33, CODE_64, 0xffff_ffff, 0n);
+    state.setSegment(SS, 0x2b, DATA_FLAT, 0xffff_ffff, 0n);
+    for (const index of [DS, ES, FS, GS]) state.setSegment(index, 0, DATA_FLAT, 0xffff_ffff, 0n);
     loadVcpu(state, each.state);
     this.#memory.enter(each);
     this.#rip = each.state.rip;

@@ -19,12 +19,12 @@ export interface Circumstances {
 const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^(cpuid|xgetbv|rdpid)$/, 'describes this very processor'],
   [/^(rdtscp?|rdpmc|rdrand|rdseed)$/, 'gives another value each time'],
-  [/^(syscall|sysenter|sysexit|sysret|int|int1|icebp|into|iret)/, 'enters the host kernel'],
+  [/^(syscall|sysenter|sysexit|sysret|int|int1|icebp|into|iret.?)$/, 'enters the host kernel'],
   [/^(hlt|vm|invlpga|stgi|clgi|skinit|monitor|mwait)/, 'may reach a hypervisor of the host'],
   [/^(sgdt|sidt|sldt|str|smsw)$/, 'shows tables of the host kernel'],
   [/^(lar|lsl|verr|verw)$/, 'depends on descriptors of the host kernel'],
   [/^(lds|les|lfs|lgs|lss)$/, 'loads descriptors of the host kernel'],
-  [/far/, 'loads descriptors of the host kernel'],
+  [/^(ljmp|lcall|lret)$/, 'loads descriptors of the host kernel'],
   [/^(fxsave|fxrstor|xsave|xrstor|xsetbv)/, 'keeps state that processors save differently'],
   [
     /^(fnsave|fsave|frstor|fldenv|fnstenv|fstenv)$/,

@@ -62,9 +62,7 @@ export function placeInstruction(
   // repeat, lock
   const repeat = has('rep') && random.oneIn(2);
   const lockable = has('lock') && memory;
-  const locked = lockable
-    ? random.oneIn(4)
-    : !safe && column.vex === undefined && random.oneIn(300);
+  const locked = lockable ? random.oneIn(4) : !safe && mayRefuseLock(template) && random.oneIn(300);
 
   if (operandPrefix) prefixes.push(0x66);
   if (segmentPrefix !== undefined) prefixes.push(segmentPrefix);
@@ -160,6 +158,11 @@ function choosesMemory(b: CaseBuilder, template: Template): boolean {
   // processors disagree on PREFETCH of a register
   if (template.instruction.name.startsWith('prefetch')) return true;
   return !b.random.oneIn(3);
+}
+
+/** LOCK where it is not allowed is #UD, but for LOCK MOV CR0, which is MOV CR8 on AMD processors. */
+function mayRefuseLock({ column, letters }: Template): boolean {
+  return column.vex === undefined && !letters.some(({ kind }) => kind === 'C');
 }
 
 /** Which size prefixes change the operand size of this form and cannot select another form. */
