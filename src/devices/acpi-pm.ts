@@ -10,6 +10,7 @@
  */
 import type { Clock, Device, InterruptLine, RegisterBank, Timer } from '../bus/mod.ts';
 import { type Checked, finite, type Persist, record, section, u16 } from '../state/mod.ts';
+import { partOfWord } from './byte-bank.ts';
 
 export const PM_TIMER_FREQUENCY_HZ = 3_579_545;
 /** SLP_TYP that means S5, told to the guest by `\_S5`. */
@@ -65,11 +66,7 @@ export class AcpiPm implements Device {
     this.#timerModulus = 2 ** (options.timerBits ?? 32);
     this.#alarm = options.clock.timer(() => this.#update());
     this.registers = {
-      read: (offset, size) => {
-        const word = this.#readWord(offset & ~3);
-        const value = word >>> (8 * (offset & 3));
-        return size === 4 ? value : value & (2 ** (8 * size) - 1);
-      },
+      read: (offset, size) => partOfWord(this.#readWord(offset & ~3), offset, size),
       write: (offset, size, value) => this.#write(offset, size, value),
     };
     this.persist = section({

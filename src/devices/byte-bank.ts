@@ -1,4 +1,4 @@
-import type { RegisterBank } from '../bus/mod.ts';
+import type { AccessSize, RegisterBank } from '../bus/mod.ts';
 
 /**
  * A bank of byte-wide registers. A wider access is done byte by byte, lowest offset first,
@@ -23,4 +23,10 @@ export function byteBank(
       for (let byte = 0; byte < size; byte++) write(offset + byte, (value >>> (8 * byte)) & 0xff);
     },
   };
+}
+
+/** The part of a 32-bit register that an access of `size` bytes at `offset` reads. */
+export function partOfWord(word: number, offset: number, size: AccessSize): number {
+  const value = word >>> (8 * (offset & 3));
+  return size === 4 ? value : (value & (2 ** (8 * size) - 1)) >>> 0;
 }

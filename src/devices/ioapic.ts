@@ -21,6 +21,7 @@ import {
   u8,
   u32,
 } from '../state/mod.ts';
+import { partOfWord } from './byte-bank.ts';
 import { type ApicBus, widenDestination } from './local-apic/apic-bus.ts';
 
 export const IOAPIC_PINS = 24;
@@ -75,10 +76,7 @@ export class Ioapic implements Device {
     this.#id = this.#initialId;
     this.#bus.onEndOfInterrupt((vector) => this.#endOfInterrupt(vector));
     this.registers = {
-      read: (offset, size) => {
-        const value = this.#readPage(offset & ~3) >>> (8 * (offset & 3));
-        return size === 4 ? value >>> 0 : value & (2 ** (8 * size) - 1);
-      },
+      read: (offset, size) => partOfWord(this.#readPage(offset & ~3), offset, size),
       write: (offset, _size, value) => this.#writePage(offset, value),
     };
     this.persist = section({

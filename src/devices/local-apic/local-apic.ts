@@ -14,6 +14,7 @@ import type {
   RegisterBank,
 } from '../../bus/mod.ts';
 import { type Persist, section } from '../../state/mod.ts';
+import { partOfWord } from '../byte-bank.ts';
 import { APIC_BROADCAST, type ApicBus, type ApicReceiver, widenDestination } from './apic-bus.ts';
 import { ApicTimer } from './apic-timer.ts';
 import * as R from './registers.ts';
@@ -103,7 +104,7 @@ export class LocalApic implements Device, InterruptController, ApicReceiver {
       onExpire: () => this.#deliverLocal(R.LVT_TIMER),
     });
     this.registers = {
-      read: (offset) => this.#readPage(offset),
+      read: (offset, size) => partOfWord(this.#readPage(offset), offset, size),
       write: (offset, _size, value) => this.#writePage(offset, value),
     };
     this.lint0 = {
@@ -339,13 +340,12 @@ export class LocalApic implements Device, InterruptController, ApicReceiver {
   #readPage(offset: number): number {
     if (!this.#hardwareEnabled || this.#x2apic) return 0xffff_ffff;
     const index = offset >> 4;
-    const shift = 8 * (offset & 3);
     if ((offset & 0xf) > 3) return 0;
     let value: number | undefined;
     if (index === R.APIC_ID) value = this.id << 24;
     else if (index !== R.APIC_SELF_IPI && index !== R.APIC_EOI) value = this.#readRegister(index);
     if (value === undefined && index !== R.APIC_EOI) this.#error(R.ESR_ILLEGAL_REGISTER);
-    return (value ?? 0) >>> shift;
+    return value ?? 0;
   }
 
   #writePage(offset: number, value: number): void {
