@@ -11,7 +11,7 @@ import { buildOpcodeTable } from '../../src/x86/opcode-table.ts';
 import type { Shape } from '../../src/x86/shape.ts';
 import { CS, DS, ES, FS, GS, SS, STATE } from '../../src/x86/state.ts';
 import { type Case, ENDED, type Outcome, TIMED_OUT } from './case.ts';
-import { CaseMemory } from './guest-memory.ts';
+import { CaseMemory } from './case-memory.ts';
 import { CODE_ADDRESS, CODE_END, EXIT_ADDRESS, PAGE } from './layout.ts';
 import type { Processor } from './processor.ts';
 import { loadVcpu, readVcpu } from './vcpu-state.ts';

@@ -1,0 +1,143 @@
+/**
+ * Long differential runs against the host's own processor.
+ *
+ *   node test/oracle/fuzz.ts [--cases 100000] [--engine handlers|reference|evaluator]
+ *                            [--seed N] [--only WORD] [--case K] [--show 20]
+ *
+ * WORD is part of a form (`add`, `0F 38`), or of an attribute (`sse`, `fpu`, `cpuid:sse4_1`).
+ * --case runs one case of the seed and prints it whole; give the same --only as the run that found it.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { helpers, instructions } from '../../src/x86/mod.ts';
+import { type EngineName, EngineProcessor } from './engine-processor.ts';
+import { Evaluator } from './evaluator.ts';
+import { dataImage, type GeneratedCase, generateCase } from './generate.ts';
+import { describeFailure, hunt } from './hunt.ts';
+import { skipReason } from './knowledge.ts';
+import { NativeProcessor } from './native-processor.ts';
+import type { Processor } from './processor.ts';
+import { matches, type Template, templatesOf } from './templates.ts';
+
+const { values } = parseArgs({
+  options: {
+    cases: { type: 'string', default: '100000' },
+    engine: { type: 'string', default: 'handlers' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    only: { type: 'string' },
+    case: { type: 'string' },
+    show: { type: 'string', default: '20' },
+  },
+});
+const seed = Number(values.seed);
+const native = NativeProcessor.open();
+if (typeof native === 'string') {
+  console.error(`The oracle ${native}.`);
+  process.exit(1);
+}
+const company = templatesOf(instructions).filter((each) => !skipReason(each, native.features));
+const only = values.only?.toLowerCase();
+const templates =
+  only === undefined
+    ? company
+    : company.filter((each) => each.instruction.name === only || matches(each, only));
+if (templates.length === 0) {
+  console.error(`No form matches "${only}".`);
+  process.exit(1);
+}
+const processor = open(values.engine);
+
+if (values.case !== undefined) showOne(native, processor, Number(values.case), templates);
+else huntAll(native, processor, Number(values.cases), templates);
+
+function open(name: string): Processor {
+  if (name === 'evaluator') return new Evaluator(instructions, helpers);
+  if (name === 'handlers' || name === 'reference') return new EngineProcessor(name as EngineName);
+  console.error(`No engine "${name}"; there are handlers, reference and evaluator.`);
+  process.exit(1);
+}
+
+function huntAll(
+  native: NativeProcessor,
+  processor: Processor,
+  count: number,
+  templates: readonly Template[],
+): void {
+  const start = performance.now();
+  const result = hunt({
+    native,
+    processor,
+    seed,
+    from: 0,
+    count,
+    templates,
+    company,
+    progress: (done) => {
+      if (process.stderr.isTTY) process.stderr.write(`\r${done} cases`);
+    },
+  });
+  if (process.stderr.isTTY) process.stderr.write('\r');
+  for (const failure of result.failures.slice(0, Number(values.show))) {
+    console.log(describeFailure(failure, seed));
+  }
+  const seconds = (performance.now() - start) / 1000;
+  console.log(
+    `${processor.name}: ${result.cases} cases over ${templates.length} forms, seed ${seed}, ` +
+      `${result.different} differ in ${result.failures.length} ways; ${seconds.toFixed(1)} s`,
+  );
+  process.exitCode = result.different === 0 ? 0 : 1;
+}
+
+function showOne(
+  native: NativeProcessor,
+  processor: Processor,
+  number: number,
+  templates: readonly Template[],
+): void {
+  const each = generateCase(seed, number, templates, company);
+  console.log(each.templates.map(({ label }) => label).join('\n'));
+  console.log(disassemble(each));
+  for (const { offset, bytes } of each.patches) {
+    console.log(`data +0x${offset.toString(16)}: ${Buffer.from(bytes).toString('hex')}`);
+  }
+  const image = dataImage(seed);
+  const [expected] = native.run([each], image);
+  if (expected === undefined) return;
+  console.log(`host: vector ${expected.vector}`);
+  for (const line of each.state.differences(expected.state)) console.log(`  ${line}`);
+  const { failures } = hunt({
+    native,
+    processor,
+    seed,
+    from: number,
+    count: 1,
+    templates,
+    company,
+  });
+  for (const failure of failures) console.log(describeFailure(failure, seed));
+  if (failures.length === 0) console.log(`${processor.name} agrees`);
+  process.exitCode = failures.length === 0 ? 0 : 1;
+}
+
+/** The case's instructions through objdump, where there is one. */
+function disassemble(each: GeneratedCase): string {
+  const folder = mkdtempSync(join(tmpdir(), 'oracle-'));
+  try {
+    const file = join(folder, 'code');
+    const lead = Number(each.state.rip) - each.codeAddress;
+    writeFileSync(file, each.code.subarray(lead));
+    const options = ['-D', '-b', 'binary', '-m', 'i386:x86-64', '-M', 'intel'];
+    const listed = spawnSync('objdump', [...options, `--adjust-vma=${each.state.rip}`, file]);
+    if (listed.status !== 0) return '(no objdump)';
+    return String(listed.stdout)
+      .split('\n')
+      .filter((line) => /^\s*[0-9a-f]+:/.test(line))
+      .slice(0, each.instructions.length + 1)
+      .join('\n');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,97 @@
+import type { Outcome } from './case.ts';
+import { differences, listing } from './compare.ts';
+import { dataImage, type GeneratedCase, generateCase } from './generate.ts';
+import type { NativeProcessor } from './native-processor.ts';
+import type { Processor } from './processor.ts';
+import type { Template } from './templates.ts';
+
+const BATCH = 2000;
+
+/** Cases that differ, of one form (alone) or one sequence. */
+export interface Failure {
+  readonly label: string;
+  readonly first: GeneratedCase;
+  readonly lines: readonly string[];
+  count: number;
+}
+
+export interface HuntOptions {
+  readonly native: NativeProcessor;
+  readonly processor: Processor;
+  readonly seed: number;
+  readonly from: number;
+  readonly count: number;
+  /** forms to try in turn */
+  readonly templates: readonly Template[];
+  /** forms that may stand beside them */
+  readonly company: readonly Template[];
+  readonly progress?: (done: number) => void;
+}
+
+export interface HuntResult {
+  readonly cases: number;
+  readonly different: number;
+  /** most frequent first; single instructions before sequences */
+  readonly failures: readonly Failure[];
+}
+
+/** Runs cases natively and on `processor`, and collects how they differ. */
+export function hunt(options: HuntOptions): HuntResult {
+  const { native, processor, seed, from, count, templates, company } = options;
+  const image = dataImage(seed);
+  const failures = new Map<string, Failure>();
+  let different = 0;
+  for (let done = 0; done < count; done += BATCH) {
+    const cases = Array.from({ length: Math.min(BATCH, count - done) }, (_, i) =>
+      generateCase(seed, from + done + i, templates, company),
+    );
+    const expected = native.run(cases, image);
+    for (const [i, each] of cases.entries()) {
+      const lines = judge(processor, each, expected[i] as Outcome, image);
+      if (lines.length === 0) continue;
+      different++;
+      const label = labelOf(each);
+      const failure = failures.get(label);
+      if (failure === undefined) failures.set(label, { label, first: each, lines, count: 1 });
+      else failure.count++;
+    }
+    options.progress?.(Math.min(count, done + BATCH));
+  }
+  const sorted = [...failures.values()].sort(
+    (left, right) =>
+      left.first.templates.length - right.first.templates.length || right.count - left.count,
+  );
+  return { cases: count, different, failures: sorted };
+}
+
+function judge(
+  processor: Processor,
+  each: GeneratedCase,
+  expected: Outcome,
+  image: Uint8Array,
+): string[] {
+  let actual: Outcome | undefined;
+  try {
+    [actual] = processor.run([each], image);
+  } catch (error) {
+    return [`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
+  }
+  return differences(each, expected, actual as Outcome);
+}
+
+function labelOf(each: GeneratedCase): string {
+  if (each.templates.length === 1) return each.main.label;
+  return `sequence ${each.templates.map(({ instruction }) => instruction.name).join('; ')}`;
+}
+
+/** A failure as text: label, how to repeat it, the instructions and what differs. */
+export function describeFailure(failure: Failure, seed: number): string {
+  const { label, count, first, lines } = failure;
+  return [
+    `${label} (${count} ${count === 1 ? 'case' : 'cases'}; --seed ${seed} --case ${first.number})`,
+    ...listing(first)
+      .split('\n')
+      .map((line) => `    ${line}`),
+    ...lines.map((line) => `  ${line}`),
+  ].join('\n');
+}
