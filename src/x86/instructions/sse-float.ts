@@ -1,0 +1,352 @@
+import type { Value } from '../../ir/mod.ts';
+import type { FloatOperation } from '../float/mod.ts';
+import { define, type Instruction } from '../form.ts';
+import type { Operand } from '../operand.ts';
+import type { Semantics } from '../semantics.ts';
+import {
+  asBits,
+  asFloat,
+  carefulLanes,
+  denormalLanes,
+  element,
+  type FloatWidth,
+  fastOrCareful,
+  floatShape,
+  hostRounds,
+  nanLanes,
+  narrow,
+  noLane,
+  normal,
+  notDenormal,
+  notFiniteLanes,
+  notNan,
+  notWellNormalLanes,
+  twice,
+  wellNormal,
+  zeroLanes,
+} from './sse-careful.ts';
+import { replaceLow } from './sse-move.ts';
+import {
+  constant,
+  halves,
+  lanePattern,
+  shuffle,
+  sse,
+  threeOperands,
+  writeHalves,
+} from './sse-shared.ts';
+
+/**
+ * ADD, SUB, MUL, DIV, SQRT, MIN, MAX of scalar and packed singles and doubles, horizontal and alternating
+ * addition. SDM Vol. 2A "ADDPD" and neighbours; exceptions: Vol. 1, 11.5.
+ */
+
+/** Fast result of one operation, and when it is good: bits in, bits out. */
+interface ScalarRule {
+  readonly result: (b: Semantics, width: FloatWidth, left: Value, right: Value) => Value;
+  readonly good: (
+    b: Semantics,
+    width: FloatWidth,
+    left: Value,
+    right: Value,
+    result: Value,
+  ) => Value;
+}
+
+interface VectorRule {
+  readonly result: (b: Semantics, width: FloatWidth, left: Value, right: Value) => Value;
+  /** lane masks of what the fast path must not see */
+  readonly bad: (
+    b: Semantics,
+    width: FloatWidth,
+    left: Value,
+    right: Value,
+    result: Value,
+  ) => Value[];
+  readonly rounds: boolean;
+}
+
+export type BinaryName = 'add' | 'subtract' | 'multiply' | 'divide' | 'minimum' | 'maximum';
+
+const scalarOp =
+  (op: string): ScalarRule['result'] =>
+  (b, width, left, right) =>
+    asBits(b, width, b.pure(`f${width}.${op}`, asFloat(b, width, left), asFloat(b, width, right)));
+
+/** Neither operand denormal, result finite and normal or zero: a sum that is zero is exact. */
+const goodSum: ScalarRule['good'] = (b, width, left, right, result) => {
+  const doubled = twice(b, width, result);
+  const ordinary = b.or(normal(b, width, doubled), b.eqz(doubled));
+  const operands = b.and(
+    notDenormal(b, width, twice(b, width, left)),
+    notDenormal(b, width, twice(b, width, right)),
+  );
+  return b.and(b.and(hostRounds(b), operands), ordinary);
+};
+
+const goodProduct: ScalarRule['good'] = (b, width, left, right, result) => {
+  const [x, y, z] = [left, right, result].map((bits) => twice(b, width, bits)) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const zero = b.and(b.eqz(z), b.or(b.eqz(x), b.eqz(y)));
+  const operands = b.and(notDenormal(b, width, x), notDenormal(b, width, y));
+  return b.and(b.and(hostRounds(b), operands), b.or(wellNormal(b, width, z), zero));
+};
+
+const goodQuotient: ScalarRule['good'] = (b, width, left, right, result) => {
+  const [x, y, z] = [left, right, result].map((bits) => twice(b, width, bits)) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const zero = b.and(b.eqz(z), b.eqz(x));
+  const operands = b.and(notDenormal(b, width, x), notDenormal(b, width, y));
+  return b.and(b.and(hostRounds(b), operands), b.or(wellNormal(b, width, z), zero));
+};
+
+/** The left operand where the comparison holds, else the right one: also for two zeros. */
+const extremumOp =
+  (op: 'lt' | 'gt'): ScalarRule['result'] =>
+  (b, width, left, right) =>
+    b.select(
+      b.pure(`f${width}.${op}`, asFloat(b, width, left), asFloat(b, width, right)),
+      left,
+      right,
+    );
+
+const goodExtremum: ScalarRule['good'] = (b, width, left, right) => {
+  const [x, y] = [left, right].map((bits) => twice(b, width, bits)) as [Value, Value];
+  const normals = b.and(notDenormal(b, width, x), notDenormal(b, width, y));
+  return b.and(normals, b.and(notNan(b, width, x), notNan(b, width, y)));
+};
+
+const SCALAR: Readonly<Record<BinaryName, ScalarRule>> = {
+  add: { result: scalarOp('add'), good: goodSum },
+  subtract: { result: scalarOp('sub'), good: goodSum },
+  multiply: { result: scalarOp('mul'), good: goodProduct },
+  divide: { result: scalarOp('div'), good: goodQuotient },
+  minimum: { result: extremumOp('lt'), good: goodExtremum },
+  maximum: { result: extremumOp('gt'), good: goodExtremum },
+};
+
+const vectorOp =
+  (op: string): VectorRule['result'] =>
+  (b, width, left, right) =>
+    b.pure(`${floatShape(width)}.${op}`, left, right);
+
+const badSum: VectorRule['bad'] = (b, width, left, right, result) => [
+  denormalLanes(b, width, left),
+  denormalLanes(b, width, right),
+  denormalLanes(b, width, result),
+  notFiniteLanes(b, width, result),
+];
+
+const badProduct: VectorRule['bad'] = (b, width, left, right, result) => {
+  const zero = b.pure('v128.or', zeroLanes(b, width, left), zeroLanes(b, width, right));
+  const exact = b.pure('v128.and', zeroLanes(b, width, result), zero);
+  return [
+    denormalLanes(b, width, left),
+    denormalLanes(b, width, right),
+    b.pure('v128.andnot', notWellNormalLanes(b, width, result), exact),
+  ];
+};
+
+const badQuotient: VectorRule['bad'] = (b, width, left, right, result) => {
+  const exact = b.pure('v128.and', zeroLanes(b, width, result), zeroLanes(b, width, left));
+  return [
+    denormalLanes(b, width, left),
+    denormalLanes(b, width, right),
+    b.pure('v128.andnot', notWellNormalLanes(b, width, result), exact),
+  ];
+};
+
+const badExtremum: VectorRule['bad'] = (b, width, left, right) => [
+  denormalLanes(b, width, left),
+  denormalLanes(b, width, right),
+  nanLanes(b, width, left),
+  nanLanes(b, width, right),
+];
+
+const VECTOR: Readonly<Record<BinaryName, VectorRule>> = {
+  add: { result: vectorOp('add'), bad: badSum, rounds: true },
+  subtract: { result: vectorOp('sub'), bad: badSum, rounds: true },
+  multiply: { result: vectorOp('mul'), bad: badProduct, rounds: true },
+  divide: { result: vectorOp('div'), bad: badQuotient, rounds: true },
+  // The WebAssembly pseudo-minimum takes its operands the other way round.
+  minimum: {
+    result: (b, width, x, y) => vectorOp('pmin')(b, width, y, x),
+    bad: badExtremum,
+    rounds: false,
+  },
+  maximum: {
+    result: (b, width, x, y) => vectorOp('pmax')(b, width, y, x),
+    bad: badExtremum,
+    rounds: false,
+  },
+};
+
+/** Writes a scalar result: the rest of the register is kept (legacy) or comes from the first source (VEX). */
+export function writeScalar(
+  b: Semantics,
+  destination: Operand,
+  left: Operand,
+  width: FloatWidth,
+  bits: Value,
+): void {
+  const value = element(b, width, bits);
+  if (b.shape.vectorLength === undefined) destination.writeElement(width, value);
+  else writeHalves(b, destination, [replaceLow(b, width, left.readVector(), value)]);
+}
+
+/** A scalar operation of two sources. */
+export function scalarBinary(name: BinaryName, width: FloatWidth) {
+  return (b: Semantics, operands: readonly Operand[]): void => {
+    const { destination, left, right } = threeOperands(b, operands);
+    const x = narrow(b, width, left.readElement(width));
+    const y = narrow(b, width, right.readElement(width));
+    const rule = SCALAR[name];
+    const result = rule.result(b, width, x, y);
+    const good = rule.good(b, width, x, y, result);
+    const [value] = fastOrCareful(b, good, [result], [x], [y], () =>
+      carefulLanes(b, name, width, 1),
+    );
+    writeScalar(b, destination, left, width, value as Value);
+  };
+}
+
+/** Packed operation over given halves of two sources. */
+function packedValues(
+  b: Semantics,
+  rule: VectorRule,
+  operation: FloatOperation,
+  width: FloatWidth,
+  left: readonly Value[],
+  right: readonly Value[],
+): Value[] {
+  const results = left.map((x, i) => rule.result(b, width, x, right[i] as Value));
+  const bad = left.flatMap((x, i) => rule.bad(b, width, x, right[i] as Value, results[i] as Value));
+  const ordinary = noLane(b, ...bad);
+  const good = rule.rounds ? b.and(hostRounds(b), ordinary) : ordinary;
+  const lanes = (left.length * 128) / width;
+  return fastOrCareful(b, good, results, left, right, () =>
+    carefulLanes(b, operation, width, lanes),
+  );
+}
+
+/** A packed operation of two sources. */
+export function packedBinary(name: BinaryName, width: FloatWidth) {
+  return (b: Semantics, operands: readonly Operand[]): void => {
+    const { destination, left, right } = threeOperands(b, operands);
+    const x = halves(b).map((at) => left.readVector(at));
+    const y = halves(b).map((at) => right.readVector(at));
+    writeHalves(b, destination, packedValues(b, VECTOR[name], name, width, x, y));
+  };
+}
+
+/** HADDPS, HSUBPS ...: neighbours combined, those of the first source in the low half. */
+export function horizontalBinary(name: 'add' | 'subtract', width: FloatWidth) {
+  const bytes = width / 8;
+  const even = lanePattern(bytes, width === 32 ? [0, 2, 4, 6] : [0, 2]);
+  const odd = lanePattern(bytes, width === 32 ? [1, 3, 5, 7] : [1, 3]);
+  return (b: Semantics, operands: readonly Operand[]): void => {
+    const { destination, left, right } = threeOperands(b, operands);
+    const pairs = halves(b).map((at) => [left.readVector(at), right.readVector(at)] as const);
+    const x = pairs.map(([first, second]) => shuffle(b, first, second, even));
+    const y = pairs.map(([first, second]) => shuffle(b, first, second, odd));
+    writeHalves(b, destination, packedValues(b, VECTOR[name], name, width, x, y));
+  };
+}
+
+/** ADDSUBPS, ADDSUBPD: as an addition with the sign of the even lanes turned. */
+export function alternatingBinary(width: FloatWidth) {
+  const rule: VectorRule = {
+    result: (b, _width, x, y) => {
+      const signs = constant(b, width, 1n << BigInt(width - 1), 0);
+      return b.pure(`${floatShape(width)}.add`, x, b.pure('v128.xor', y, signs));
+    },
+    bad: badSum,
+    rounds: true,
+  };
+  return (b: Semantics, operands: readonly Operand[]): void => {
+    const { destination, left, right } = threeOperands(b, operands);
+    const x = halves(b).map((at) => left.readVector(at));
+    const y = halves(b).map((at) => right.readVector(at));
+    writeHalves(b, destination, packedValues(b, rule, 'addSubtract', width, x, y));
+  };
+}
+
+/** SQRTSS, SQRTSD: positive normal numbers and zeros are fast. */
+export function scalarSquareRoot(width: FloatWidth) {
+  return (b: Semantics, operands: readonly Operand[]): void => {
+    const { destination, left, right } = threeOperands(b, operands);
+    const x = narrow(b, width, right.readElement(width));
+    const doubled = twice(b, width, x);
+    const result = asBits(b, width, b.pure(`f${width}.sqrt`, asFloat(b, width, x)));
+    const positive = b.eqz(b.shrU(x, width === 32 ? b.i32(31) : b.i64(63)));
+    const ordinary = b.or(b.and(positive, normal(b, width, doubled)), b.eqz(doubled));
+    const good = b.and(hostRounds(b), ordinary);
+    const [value] = fastOrCareful(b, good, [result], [x], [], () =>
+      carefulLanes(b, 'squareRoot', width, 1),
+    );
+    writeScalar(b, destination, left, width, value as Value);
+  };
+}
+
+/** SQRTPS, SQRTPD. */
+export function packedSquareRoot(width: FloatWidth) {
+  return (b: Semantics, [destination, source]: readonly Operand[]): void => {
+    const x = halves(b).map((at) => (source as Operand).readVector(at));
+    const results = x.map((vector) => b.pure(`${floatShape(width)}.sqrt`, vector));
+    // The root of what is negative is a NaN, of an infinity infinite.
+    const bad = x.flatMap((vector, i) => [
+      denormalLanes(b, width, vector),
+      notFiniteLanes(b, width, results[i] as Value),
+    ]);
+    const good = b.and(hostRounds(b), noLane(b, ...bad));
+    const lanes = (x.length * 128) / width;
+    const values = fastOrCareful(b, good, results, x, [], () =>
+      carefulLanes(b, 'squareRoot', width, lanes),
+    );
+    writeHalves(b, destination as Operand, values);
+  };
+}
+
+export const BINARY_OPCODES: readonly (readonly [string, string, BinaryName])[] = [
+  ['add', '0F 58', 'add'],
+  ['mul', '0F 59', 'multiply'],
+  ['sub', '0F 5C', 'subtract'],
+  ['min', '0F 5D', 'minimum'],
+  ['div', '0F 5E', 'divide'],
+  ['max', '0F 5F', 'maximum'],
+];
+
+const binaries = BINARY_OPCODES.flatMap(([name, opcode, rule]) => [
+  define(`${name}ps`, [sse(`NP ${opcode} /r`, 'Vx Wx', 'sse', 'aligned')], packedBinary(rule, 32)),
+  define(`${name}pd`, [sse(`66 ${opcode} /r`, 'Vx Wx', 'sse2', 'aligned')], packedBinary(rule, 64)),
+  define(`${name}ss`, [sse(`F3 ${opcode} /r`, 'Vss Wss', 'sse')], scalarBinary(rule, 32)),
+  define(`${name}sd`, [sse(`F2 ${opcode} /r`, 'Vsd Wsd', 'sse2')], scalarBinary(rule, 64)),
+]);
+
+export const sseFloatInstructions: readonly Instruction[] = [
+  ...binaries,
+  define('sqrtps', [sse('NP 0F 51 /r', 'Vx Wx', 'sse', 'aligned')], packedSquareRoot(32)),
+  define('sqrtpd', [sse('66 0F 51 /r', 'Vx Wx', 'sse2', 'aligned')], packedSquareRoot(64)),
+  define('sqrtss', [sse('F3 0F 51 /r', 'Vss Wss', 'sse')], scalarSquareRoot(32)),
+  define('sqrtsd', [sse('F2 0F 51 /r', 'Vsd Wsd', 'sse2')], scalarSquareRoot(64)),
+  define('haddps', [sse('F2 0F 7C /r', 'Vx Wx', 'pni', 'aligned')], horizontalBinary('add', 32)),
+  define('haddpd', [sse('66 0F 7C /r', 'Vx Wx', 'pni', 'aligned')], horizontalBinary('add', 64)),
+  define(
+    'hsubps',
+    [sse('F2 0F 7D /r', 'Vx Wx', 'pni', 'aligned')],
+    horizontalBinary('subtract', 32),
+  ),
+  define(
+    'hsubpd',
+    [sse('66 0F 7D /r', 'Vx Wx', 'pni', 'aligned')],
+    horizontalBinary('subtract', 64),
+  ),
+  define('addsubps', [sse('F2 0F D0 /r', 'Vx Wx', 'pni', 'aligned')], alternatingBinary(32)),
+  define('addsubpd', [sse('66 0F D0 /r', 'Vx Wx', 'pni', 'aligned')], alternatingBinary(64)),
+];
