@@ -1,0 +1,47 @@
+/** CPUID, RDTSC, RDPMC, RDMSR, WRMSR. SDM Vol. 2A "CPUID"; Vol. 2B "RDMSR", "RDPMC", "RDTSC". */
+import type { Cpu, Helper } from '../cpu.ts';
+import { GP, GuestFault } from '../fault.ts';
+import { readMsr, writeMsr } from '../msr/mod.ts';
+import { RAX, RBX, RCX, RDX, STATE } from '../state.ts';
+
+function cpuid(cpu: Cpu): void {
+  const { state } = cpu;
+  const [eax, ebx, ecx, edx] = cpu.cpuid(state.gpr32(RAX), state.gpr32(RCX));
+  state.setGpr32(RAX, eax);
+  state.setGpr32(RBX, ebx);
+  state.setGpr32(RCX, ecx);
+  state.setGpr32(RDX, edx);
+}
+
+/** The guest's time-stamp counter. */
+export function timeStampCounter(cpu: Cpu): bigint {
+  return BigInt.asUintN(64, cpu.readTsc() + cpu.state.get64(STATE.tscOffset));
+}
+
+function rdmsr(cpu: Cpu): void {
+  const { state } = cpu;
+  const value = readMsr(cpu, state.gpr32(RCX));
+  if (value === undefined) throw new GuestFault(GP);
+  state.setGpr(RAX, value & 0xffff_ffffn);
+  state.setGpr(RDX, value >> 32n);
+}
+
+function wrmsr(cpu: Cpu): void {
+  const { state } = cpu;
+  const value = (BigInt(state.gpr32(RDX)) << 32n) | BigInt(state.gpr32(RAX));
+  if (!writeMsr(cpu, state.gpr32(RCX), value)) throw new GuestFault(GP);
+}
+
+export const identificationHelpers: Record<string, Helper> = {
+  cpuid: { params: [], run: cpuid },
+  readTsc: { params: [], result: 'i64', run: timeStampCounter },
+  rdmsr: { params: [], run: rdmsr },
+  wrmsr: { params: [], run: wrmsr },
+  /** No performance counter is announced. */
+  rdpmc: {
+    params: [],
+    run: () => {
+      throw new GuestFault(GP);
+    },
+  },
+};
