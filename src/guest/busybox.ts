@@ -22,10 +22,7 @@ export function busyboxApplets(executable: Uint8Array): string[] {
     const names = readNames(executable, at);
     if (names.includes('sh') && names.includes('init')) return names;
   }
-  throw new VivariumError(
-    'not-busybox',
-    'The file is not a busybox with the commands sh and init.',
-  );
+  throw new VivariumError('not-busybox', 'the file is not a busybox with the commands sh and init');
 }
 
 function readNames(executable: Uint8Array, start: number): string[] {

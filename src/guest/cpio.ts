@@ -78,7 +78,7 @@ function member(entry: TreeEntry, inode: number): Member {
   if (!/^[^/\0][^\0]*$/.test(entry.path) || entry.path.endsWith('/')) {
     throw new VivariumError(
       'cpio-path',
-      `'${entry.path}' cannot be the name of a file in a RAM disk.`,
+      `'${entry.path}' cannot be the name of a file in a RAM disk`,
     );
   }
   const permissions = 'mode' in entry ? entry.mode : undefined;
@@ -102,7 +102,7 @@ function dataOf(entry: TreeEntry): Uint8Array {
   if (data.length > MAX_FILE_BYTES) {
     throw new VivariumError(
       'cpio-size',
-      `'${entry.path}' is too large for a RAM disk (over 4 GiB).`,
+      `'${entry.path}' is too large for a RAM disk (over 4 GiB)`,
     );
   }
   return data;

@@ -52,13 +52,13 @@ export function parseBzImage(image: Uint8Array): BzImage {
   if (protocol < PROTOCOL_PAYLOAD || !isHigh) {
     throw new VivariumError(
       'kernel-too-old',
-      'This Linux kernel is too old to be booted (before 2.6.24).',
+      'this Linux kernel is too old to be booted (before 2.6.24)',
     );
   }
   if (protocol < PROTOCOL_64BIT || (view.getUint16(0x236, true) & XLF_KERNEL_64) === 0) {
     throw new VivariumError(
       'kernel-32-bit',
-      'This Linux kernel is 32-bit only; Vivarium does not yet boot those.',
+      'this Linux kernel is 32-bit only; Vivarium does not yet boot those',
     );
   }
 
@@ -68,7 +68,7 @@ export function parseBzImage(image: Uint8Array): BzImage {
   const payloadEnd = payloadStart + view.getUint32(0x24c, true);
   if (image.length < Math.max(setupBytes + codeBytes, payloadEnd)) throw truncated();
   if (codeBytes <= 0x200 || payloadEnd - payloadStart < 8) {
-    throw new VivariumError('kernel-damaged', 'The Linux kernel has a damaged header.');
+    throw new VivariumError('kernel-damaged', 'the Linux kernel has a damaged header');
   }
   const headerEnd = 0x202 + view.getUint8(0x201);
   return {
@@ -85,5 +85,5 @@ export function parseBzImage(image: Uint8Array): BzImage {
 }
 
 function truncated(): VivariumError {
-  return new VivariumError('kernel-truncated', 'The kernel file ends too early; it is incomplete.');
+  return new VivariumError('kernel-truncated', 'the kernel file ends too early; it is incomplete');
 }

@@ -50,13 +50,13 @@ export function parseElf(image: Uint8Array): ElfFile {
   if (image.length < 16) throw truncated();
   const elfClass = view.getUint8(4);
   if ((elfClass !== ELFCLASS32 && elfClass !== ELFCLASS64) || view.getUint8(5) !== ELFDATA2LSB) {
-    throw new VivariumError('kernel-foreign', 'The kernel is an ELF file, but not one for x86.');
+    throw new VivariumError('kernel-foreign', 'the kernel is an ELF file, but not one for x86');
   }
   const bits = elfClass === ELFCLASS64 ? 64 : 32;
   if (image.length < (bits === 64 ? 64 : 52)) throw truncated();
   const machine = view.getUint16(18, true);
   if (machine !== EM_X86_64 && machine !== EM_386) {
-    throw new VivariumError('kernel-foreign', 'The kernel is for another processor than x86.');
+    throw new VivariumError('kernel-foreign', 'the kernel is for another processor than x86');
   }
 
   const word = (offset: number): bigint =>
@@ -146,9 +146,9 @@ export function viewOf(bytes: Uint8Array): DataView {
 }
 
 function truncated(): VivariumError {
-  return new VivariumError('kernel-truncated', 'The kernel file ends too early; it is incomplete.');
+  return new VivariumError('kernel-truncated', 'the kernel file ends too early; it is incomplete');
 }
 
 function damaged(): VivariumError {
-  return new VivariumError('kernel-damaged', 'The kernel is a damaged ELF file.');
+  return new VivariumError('kernel-damaged', 'the kernel is a damaged ELF file');
 }

@@ -28,13 +28,13 @@ export class ImageWriter {
     if (gpa + bytes > this.#options.memoryBytes) {
       throw new VivariumError(
         'memory-too-small',
-        `The kernel needs at least ${needed} of memory to load, but the machine has ${this.#memory}.`,
+        `the kernel needs at least ${needed} of memory to load, but the machine has ${this.#memory}`,
       );
     }
     const range = `0x${gpa.toString(16)}-0x${(gpa + bytes - 1).toString(16)}`;
     throw new VivariumError(
       'kernel-address',
-      `The kernel wants to be loaded at ${range}, where this machine has no RAM.`,
+      `the kernel wants to be loaded at ${range}, where this machine has no RAM`,
     );
   }
 
@@ -54,8 +54,8 @@ export class ImageWriter {
     const needed = inMib(floor + Math.ceil(initrd.length / PAGE_SIZE) * PAGE_SIZE);
     throw new VivariumError(
       'memory-too-small',
-      `The initial RAM disk (${inMib(initrd.length)}) does not fit into memory beside the kernel: ` +
-        `at least ${needed} are needed, and the machine has ${this.#memory}.`,
+      `the initial RAM disk (${inMib(initrd.length)}) does not fit into memory beside the kernel: ` +
+        `at least ${needed} are needed, and the machine has ${this.#memory}`,
     );
   }
 

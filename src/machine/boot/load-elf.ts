@@ -11,7 +11,7 @@ export function loadSegments(image: Uint8Array, elf: ElfFile, writer: ImageWrite
     if (segment.gpa < MIB) {
       throw new VivariumError(
         'kernel-address',
-        'The kernel wants to be loaded below 1 MiB, where the boot loader keeps its tables.',
+        'the kernel wants to be loaded below 1 MiB, where the boot loader keeps its tables',
       );
     }
     end = Math.max(end, segment.gpa + segment.memoryBytes);

@@ -37,7 +37,7 @@ function loadElf(image: Uint8Array, writer: ImageWriter, options: LoadOptions): 
   if (isUncompressedLinux(elf)) return loadUncompressed(image, elf, writer, options);
   throw new VivariumError(
     'not-a-kernel',
-    'The file is an ELF program, but not a kernel that can be booted: it has neither a PVH note nor a multiboot header.',
+    'the file is an ELF program, but not a kernel that can be booted: it has neither a PVH note nor a multiboot header',
   );
 }
 
@@ -45,7 +45,7 @@ function notAKernel(image: Uint8Array): VivariumError {
   let what = 'neither a bzImage nor an ELF file';
   if (image.length === 0) what = 'empty';
   else if (isText(image.subarray(0, 512))) what = 'a text file';
-  return new VivariumError('not-a-kernel', `The kernel file is not a kernel: it is ${what}.`);
+  return new VivariumError('not-a-kernel', `the kernel file is not a kernel: it is ${what}`);
 }
 
 function isText(bytes: Uint8Array): boolean {

@@ -14,7 +14,7 @@ export function packMemoryMap(
   prefix?: number,
 ): Uint8Array {
   if (map.length > MAX_MEMORY_MAP_ENTRIES) {
-    throw new VivariumError('memory-map', 'The memory map has too many entries for the kernel.');
+    throw new VivariumError('memory-map', 'the memory map has too many entries for the kernel');
   }
   const table = new Uint8Array(map.length * entryBytes);
   const view = new DataView(table.buffer);
@@ -43,11 +43,11 @@ export function writeCmdline(
   if (bytes.length - 1 > most) {
     throw new VivariumError(
       'cmdline-too-long',
-      `The kernel command line has ${bytes.length - 1} bytes; this kernel reads at most ${most}.`,
+      `the kernel command line has ${bytes.length - 1} bytes; this kernel reads at most ${most}`,
     );
   }
   if (bytes.indexOf(0) !== bytes.length - 1) {
-    throw new VivariumError('cmdline-invalid', 'The kernel command line contains a NUL character.');
+    throw new VivariumError('cmdline-invalid', 'the kernel command line contains a NUL character');
   }
   writer.write(CMDLINE_GPA, bytes);
   return CMDLINE_GPA;

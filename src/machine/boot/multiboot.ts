@@ -63,13 +63,13 @@ export function loadMultiboot(
   if ((flags & 0xffff & ~KNOWN_DEMANDS) !== 0) {
     throw new VivariumError(
       'kernel-demands',
-      `The multiboot kernel demands features that are not there (flags 0x${flags.toString(16)}).`,
+      `the multiboot kernel demands features that are not there (flags 0x${flags.toString(16)})`,
     );
   }
   if ((flags & WANT_VIDEO) !== 0) {
     throw new VivariumError(
       'kernel-demands',
-      'The multiboot kernel asks for a video mode; Vivarium does not yet have one.',
+      'the multiboot kernel asks for a video mode; Vivarium does not yet have one',
     );
   }
   const { entry, end } =
@@ -99,10 +99,7 @@ function loadByAddresses(image: Uint8Array, headerOffset: number, writer: ImageW
   const bytes = loadEnd === 0 ? image.length - start : loadEnd - loadAddr;
   if (headerAddr < loadAddr || start < 0 || bytes <= 0 || loadAddr < MIB) throw damaged();
   if (start + bytes > image.length) {
-    throw new VivariumError(
-      'kernel-truncated',
-      'The kernel file ends too early; it is incomplete.',
-    );
+    throw new VivariumError('kernel-truncated', 'the kernel file ends too early; it is incomplete');
   }
   const end = Math.max(loadAddr + bytes, bssEnd);
   writer.requireRam(loadAddr, end - loadAddr);
@@ -157,5 +154,5 @@ function placeModule(module: Uint8Array, kernelEnd: number, writer: ImageWriter)
 }
 
 function damaged(): VivariumError {
-  return new VivariumError('kernel-damaged', 'The multiboot kernel has a damaged header.');
+  return new VivariumError('kernel-damaged', 'the multiboot kernel has a damaged header');
 }

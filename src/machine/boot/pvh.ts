@@ -41,7 +41,7 @@ export function loadPvh(
   options: LoadOptions,
 ): BootState {
   if (!isInSegment(elf, entry)) {
-    throw new VivariumError('kernel-damaged', "The kernel's PVH entry lies outside of the kernel.");
+    throw new VivariumError('kernel-damaged', "the kernel's PVH entry lies outside of the kernel");
   }
   const end = loadSegments(image, elf, writer);
   const cmdline = writeCmdline(writer, options, CMDLINE_LIMIT);
