@@ -17,9 +17,11 @@ import { type Persist, section } from '../../state/mod.ts';
 import { partOfWord } from '../byte-bank.ts';
 import { APIC_BROADCAST, type ApicBus, type ApicReceiver, widenDestination } from './apic-bus.ts';
 import { ApicTimer } from './apic-timer.ts';
+import { matchesX2apicLogical, matchesXapicLogical, x2apicLogicalId } from './destination.ts';
 import * as R from './registers.ts';
 import { checkLocalApicState, type LocalApicState } from './state.ts';
 import { VectorSet } from './vector-set.ts';
+import { x2apicWriteFaults } from './x2apic.ts';
 
 const DFR_FLAT = 0xffff_ffff;
 const LOWEST_LEGAL_VECTOR = 16;
@@ -234,46 +236,17 @@ export class LocalApic implements Device, InterruptController, ApicReceiver {
 
   writeX2apic(index: number, value: bigint): boolean {
     if (!this.#x2apic) return false;
+    if (x2apicWriteFaults(index, value)) return false;
+    const word = Number(value & 0xffff_ffffn);
     if (index === R.APIC_ICR_LOW) {
-      const low = Number(value & 0xffff_ffffn);
-      if (low & 0xfff3_3000) return false;
+      this.#icrLow = word;
       this.#icrHigh = Number(value >> 32n);
-      this.#icrLow = low;
       this.#sendIpi(this.#icrHigh);
       return true;
     }
-    if (value >> 32n !== 0n) return false;
-    const word = Number(value);
-    switch (index) {
-      case R.APIC_EOI:
-        if (word !== 0) return false;
-        break;
-      case R.APIC_ESR:
-        if (word !== 0) return false;
-        break;
-      case R.APIC_TPR:
-        if (word & ~0xff) return false;
-        break;
-      case R.APIC_SVR:
-        if (word & ~R.SVR_WRITABLE) return false;
-        break;
-      case R.APIC_DIVIDE:
-        if (word & ~0x0b) return false;
-        break;
-      case R.APIC_SELF_IPI:
-        if (word & ~0xff) return false;
-        this.accept(R.DELIVER_FIXED, word, false);
-        return true;
-      case R.APIC_DFR:
-      case R.APIC_LDR:
-      case R.APIC_ICR_HIGH:
-        return false;
-      default:
-        if (index >= R.APIC_LVT && index < R.APIC_LVT + R.LVT_COUNT) {
-          // Delivery status (bit 12) and remote IRR (bit 14) are read-only, not reserved.
-          const writable = (R.LVT_WRITABLE[index - R.APIC_LVT] as number) | 0x5000;
-          if (word & ~writable) return false;
-        }
+    if (index === R.APIC_SELF_IPI) {
+      this.accept(R.DELIVER_FIXED, word, false);
+      return true;
     }
     return this.#writeRegister(index, word);
   }
@@ -298,13 +271,9 @@ export class LocalApic implements Device, InterruptController, ApicReceiver {
     if (!this.#hardwareEnabled) return false;
     if (destination === APIC_BROADCAST) return true;
     if (!logical) return destination === this.id;
-    if (this.#x2apic) {
-      const own = x2apicLogicalId(this.id);
-      return destination >>> 16 === own >>> 16 && (destination & own & 0xffff) !== 0;
-    }
-    const own = this.#logicalDestination >>> 24;
-    if (this.#destinationFormat >>> 28 === 0xf) return (destination & own) !== 0;
-    return destination >> 4 === own >> 4 && (destination & own & 0x0f) !== 0;
+    return this.#x2apic
+      ? matchesX2apicLogical(destination, this.id)
+      : matchesXapicLogical(destination, this.#logicalDestination, this.#destinationFormat);
   }
 
   accept(mode: number, vector: number, levelTriggered: boolean): void {
@@ -609,9 +578,4 @@ export class LocalApic implements Device, InterruptController, ApicReceiver {
     this.#timer.load(state.timer);
     this.#update();
   }
-}
-
-/** In x2APIC mode the logical id follows from the id: cluster in 31:16, one bit in 15:0. */
-function x2apicLogicalId(id: number): number {
-  return (((id >>> 4) << 16) | (1 << (id & 0xf))) >>> 0;
 }

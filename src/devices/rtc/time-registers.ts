@@ -36,7 +36,9 @@ const PM = 0x80;
 const DONT_CARE = 0xc0;
 
 function encode(value: number, format: number): number {
-  return format & RTC_B_BINARY ? value : (Math.floor(value / 10) << 4) | (value % 10);
+  // A guest can set a century beyond 99, which two BCD digits do not hold.
+  const code = format & RTC_B_BINARY ? value : (Math.floor(value / 10) << 4) | (value % 10);
+  return code & 0xff;
 }
 
 function decode(value: number, format: number): number {
