@@ -131,18 +131,22 @@ export class LocalApic implements Device, InterruptController, ApicReceiver {
       save: () => this.#save(),
       load: (state) => this.#load(state),
     });
-    this.reset();
+    this.#powerOn();
     options.apicBus.add(this);
   }
 
   reset(): void {
+    this.#powerOn();
+    this.#options.onBaseChange?.(R.APIC_DEFAULT_BASE);
+  }
+
+  #powerOn(): void {
     const bootstrap = this.#options.bootstrap ?? this.id === 0;
     this.#setBase(BigInt(R.APIC_DEFAULT_BASE) | R.BASE_ENABLED | (bootstrap ? R.BASE_BSP : 0n));
     this.#lint0Level = false;
     this.#lint1Level = false;
     this.#nmi = false;
     this.#resetRegisters();
-    this.#options.onBaseChange?.(R.APIC_DEFAULT_BASE);
   }
 
   /**
@@ -175,6 +179,11 @@ export class LocalApic implements Device, InterruptController, ApicReceiver {
     this.#inService.add(vector);
     this.#update();
     return vector;
+  }
+
+  /** A non-maskable interrupt waits; looking does not take it. */
+  get nmiPending(): boolean {
+    return this.#nmi;
   }
 
   takeNmi(): boolean {
