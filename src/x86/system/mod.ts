@@ -31,9 +31,11 @@ export const systemHelpers: Readonly<Record<string, Helper>> = {
 export {
   type EntryPoint,
   type EntryRegisters,
+  type EntrySegment,
+  type EntryState,
+  enterBoot,
   enterLong64,
   enterProtected32,
-  type LongEntryPoint,
 } from './boot-state.ts';
 export { CR0, CR4, EFER, PHYSICAL_ADDRESS_BITS } from './control-bits.ts';
 export {
