@@ -10,7 +10,7 @@ import {
   unpack80,
   ZERO,
 } from './float80.ts';
-import { FPU_C0, FPU_C1, FPU_C2, FPU_C3, FPU_IE } from './words.ts';
+import { FPU_C0, FPU_C1, FPU_C2, FPU_C3, FPU_DE, FPU_IE } from './words.ts';
 
 /** Condition codes of a comparison. SDM Vol. 1, table 8-6. */
 export const GREATER = 0;
@@ -20,7 +20,8 @@ export const UNORDERED = FPU_C0 | FPU_C2 | FPU_C3;
 
 /**
  * Condition codes of `left` compared with `right`. Any NaN raises IE, but when `quietAllowed` (the
- * FUCOM group) only signaling ones and unsupported operands do.
+ * FUCOM group) only signaling ones and unsupported operands do. The codes count even when an unmasked
+ * exception keeps the operands on the stack.
  */
 export function compare80(
   env: Environment,
@@ -32,7 +33,7 @@ export function compare80(
     if (!quietAllowed || left.kind > QUIET || right.kind > QUIET) env.raise(FPU_IE);
     return UNORDERED;
   }
-  if (env.denormalStops(left.denormal || right.denormal)) return UNORDERED;
+  if (left.denormal || right.denormal) env.raise(FPU_DE);
   const order = signedOrder(left, right);
   return order < 0 ? LESS : order > 0 ? GREATER : EQUAL;
 }

@@ -19,7 +19,7 @@ import {
 } from './float80.ts';
 import { nanResult, quieted } from './nan.ts';
 import { overflowsToInfinity, roundShift } from './rounding.ts';
-import { FPU_IE, FPU_OE, FPU_PE, FPU_UE } from './words.ts';
+import { FPU_DE, FPU_IE, FPU_OE, FPU_PE, FPU_UE } from './words.ts';
 
 /** A narrower binary format. */
 export interface FloatFormat {
@@ -53,13 +53,16 @@ export function fromFloat(bits: bigint, format: FloatFormat): Operand80 {
   return operand(kind, sign, 0, significand, false);
 }
 
-/** What FLD of a narrower number pushes: raises IE for signaling NaNs and DE for denormals. */
+/**
+ * What FLD of a narrower number pushes: raises IE for signaling NaNs and DE for denormals. An unmasked
+ * DE does not keep the number from being pushed.
+ */
 export function loadedFloat(env: Environment, value: Operand80): Float80 {
   if (value.kind === SIGNALING) {
     env.raise(FPU_IE);
     return quieted(value);
   }
-  if (env.denormalStops(value.denormal)) return zero80(0);
+  if (value.denormal) env.raise(FPU_DE);
   return pack80(value);
 }
 
@@ -96,6 +99,14 @@ export function toFloat(env: Environment, value: Operand80, format: FloatFormat)
   return signBit | finiteToFloat(env, value, format);
 }
 
+/** Raises OE or UE; true when it is unmasked: then nothing is stored, and neither PE nor C1 is set. */
+function stopped(env: Environment, flag: number): boolean {
+  env.raise(flag);
+  if (env.masked(flag)) return false;
+  env.roundedUp = false;
+  return true;
+}
+
 function finiteToFloat(env: Environment, value: Operand80, format: FloatFormat): bigint {
   const { precision, bias } = format;
   const fractionBits = BigInt(precision - 1);
@@ -106,22 +117,18 @@ function finiteToFloat(env: Environment, value: Operand80, format: FloatFormat):
     exponent++;
   }
   if (exponent > bias) {
-    env.raise(FPU_OE | (env.masked(FPU_OE) || env.inexact ? FPU_PE : 0));
+    if (stopped(env, FPU_OE)) return 0n;
+    env.raise(FPU_PE);
     env.roundedUp = overflowsToInfinity(env.rounding, value.sign);
     const largest = (BigInt(2 * bias) << fractionBits) | ((1n << fractionBits) - 1n);
     return env.roundedUp ? BigInt(2 * bias + 1) << fractionBits : largest;
   }
   if (exponent < 1 - bias) {
     // Tiny: fewer bits at the smallest exponent. A carry into the hidden bit is exponent 1.
+    if (!env.masked(FPU_UE) && stopped(env, FPU_UE)) return 0n;
     const shift = 64 - precision + (1 - bias - value.exponent);
-    const unbounded = { inexact: env.inexact, roundedUp: env.roundedUp };
     const field = roundShift(env, value.sign, value.significand, shift);
-    if (!env.masked(FPU_UE)) {
-      env.raise(FPU_UE | (unbounded.inexact ? FPU_PE : 0));
-      env.roundedUp = unbounded.roundedUp;
-    } else if (env.inexact) {
-      env.raise(FPU_UE | FPU_PE);
-    }
+    if (env.inexact) env.raise(FPU_UE | FPU_PE);
     return field;
   }
   if (env.inexact) env.raise(FPU_PE);

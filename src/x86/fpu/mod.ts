@@ -3,6 +3,7 @@ import { controlHelpers } from './control.ts';
 import { fxsaveHelpers } from './fxsave.ts';
 import { moveHelpers } from './move.ts';
 import { operateHelpers } from './operate.ts';
+import { transcendentalHelpers } from './transcendental-helpers.ts';
 import { xsaveHelpers } from './xsave.ts';
 
 export { initializeFpu } from './registers.ts';
@@ -19,6 +20,7 @@ export const fpuHelpers: Record<string, Helper> = {
   ...controlHelpers,
   ...moveHelpers,
   ...operateHelpers,
+  ...transcendentalHelpers,
   ...fxsaveHelpers,
   ...xsaveHelpers,
 };

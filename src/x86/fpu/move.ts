@@ -5,7 +5,7 @@ import { type Float80, INDEFINITE, pack80, unpack80, zero80 } from './float80.ts
 import { bitsOf, indefiniteBits, KIND_F64, kindBytes, operandOf } from './memory-kinds.ts';
 import { round80 } from './rounding.ts';
 import { FpuStack } from './stack.ts';
-import { FPU_C1, FPU_OE, FPU_UE } from './words.ts';
+import { FPU_C1, FPU_IE, FPU_OE, FPU_UE } from './words.ts';
 
 /** True when a push has room; raises the stack fault and pushes its masked answer otherwise. */
 function roomToPush(stack: FpuStack): boolean {
@@ -26,7 +26,8 @@ function load(cpu: Cpu, kind: number, low: number, high: number): void {
   const env = stack.environment();
   const operand = operandOf(kind, low, high);
   const value = kind <= KIND_F64 ? loadedFloat(env, operand) : pack80(operand);
-  if (stack.settle(env)) stack.push(value);
+  stack.settle(env);
+  if (env.masked(env.flags & FPU_IE)) stack.push(value);
 }
 
 function readTenBytes(cpu: Cpu, address: bigint): DataView {
@@ -60,11 +61,11 @@ function loadDecimal(cpu: Cpu, address: bigint): void {
 /** FLD ST(i). */
 function loadRegister(cpu: Cpu, index: number): void {
   const stack = new FpuStack(cpu.state);
-  if (!roomToPush(stack)) return;
   if (stack.isEmpty(index)) {
     if (stack.underflow()) stack.push(INDEFINITE);
     return;
   }
+  if (!roomToPush(stack)) return;
   pushExact(stack, stack.read(index));
 }
 
@@ -169,6 +170,14 @@ function storeRegister(cpu: Cpu, index: number, pops: number): void {
   stack.pop(pops);
 }
 
+/** D9 D8+i, an alias of FSTP ST(i) that pops an empty register without a stack fault or a copy. */
+function storeRegisterQuietly(cpu: Cpu, index: number): void {
+  const stack = new FpuStack(cpu.state);
+  stack.setConditions(0, FPU_C1);
+  if (!stack.isEmpty(0)) stack.write(index, stack.read(0));
+  stack.pop();
+}
+
 /** FXCH ST(i). Masked, an empty register counts as the real indefinite. */
 function exchange(cpu: Cpu, index: number): void {
   const stack = new FpuStack(cpu.state);
@@ -184,20 +193,20 @@ function exchange(cpu: Cpu, index: number): void {
   stack.write(index, first);
 }
 
-/** FCMOVcc ST(0), ST(i): `condition` is 0 or 1. */
+/** FCMOVcc ST(0), ST(i): `condition` is 0 or 1. C1 stays. */
 function conditionalMove(cpu: Cpu, condition: number, index: number): void {
   const stack = new FpuStack(cpu.state);
   if (stack.isEmpty(0) || stack.isEmpty(index)) {
     if (stack.underflow()) stack.write(0, INDEFINITE);
     return;
   }
-  stack.setConditions(0, FPU_C1);
   if (condition !== 0) stack.write(0, stack.read(index));
 }
 
-/** FFREE ST(i); FFREEP (DF C0+i) also moves the top. */
+/** FFREE ST(i); FFREEP (DF C0+i) also moves the top. Both clear C1, as AMD's processors do. */
 function free(cpu: Cpu, index: number, pops: number): void {
   const stack = new FpuStack(cpu.state);
+  stack.setConditions(0, FPU_C1);
   stack.free(index);
   stack.pop(pops);
 }
@@ -212,6 +221,7 @@ export const moveHelpers: Record<string, Helper> = {
   x87Store80: { params: ['i64'], run: store80 },
   x87StoreDecimal: { params: ['i64'], run: storeDecimal },
   x87StoreRegister: { params: ['i32', 'i32'], run: storeRegister },
+  x87StoreRegisterQuietly: { params: ['i32'], run: storeRegisterQuietly },
   x87Exchange: { params: ['i32'], run: exchange },
   x87ConditionalMove: { params: ['i32', 'i32'], run: conditionalMove },
   x87Free: { params: ['i32', 'i32'], run: free },

@@ -68,9 +68,9 @@ function binaryMemory(cpu: Cpu, op: number, kind: number, low: number, high: num
 function compare(cpu: Cpu, index: number, quietAllowed: number, pops: number): void {
   const stack = new FpuStack(cpu.state);
   if (stack.isEmpty(0) || stack.isEmpty(index)) {
-    if (!stack.underflow()) return;
+    const masked = stack.underflow();
     stack.setConditions(UNORDERED);
-    stack.pop(pops);
+    if (masked) stack.pop(pops);
     return;
   }
   compareWith(stack, stack.operand(index), quietAllowed !== 0, pops);
@@ -86,28 +86,29 @@ function compareWith(stack: FpuStack, right: Operand80, quietAllowed: boolean, p
 function compareMemory(cpu: Cpu, kind: number, low: number, high: number, pops: number): void {
   const stack = new FpuStack(cpu.state);
   if (stack.isEmpty(0)) {
-    if (!stack.underflow()) return;
+    const masked = stack.underflow();
     stack.setConditions(UNORDERED);
-    stack.pop(pops);
+    if (masked) stack.pop(pops);
     return;
   }
   compareWith(stack, operandOf(kind, low, high), false, pops);
 }
 
-/** FCOMI, FUCOMI: the result goes to ZF, PF and CF; OF, SF and AF are cleared. */
+/**
+ * FCOMI, FUCOMI: the result goes to ZF, PF and CF; OF, SF and AF are cleared. C1 stays, as on AMD's
+ * processors (Intel's clear it).
+ */
 function compareToFlags(cpu: Cpu, index: number, quietAllowed: number, pops: number): void {
   const stack = new FpuStack(cpu.state);
   if (stack.isEmpty(0) || stack.isEmpty(index)) {
-    if (!stack.underflow()) return;
     setFlags(cpu, UNORDERED);
-    stack.pop(pops);
+    if (stack.underflow()) stack.pop(pops);
     return;
   }
   const env = stack.environment();
   const result = compare80(env, stack.operand(0), stack.operand(index), quietAllowed !== 0);
-  if (!stack.settle(env)) return;
   setFlags(cpu, result);
-  stack.pop(pops);
+  if (stack.settleFlags(env)) stack.pop(pops);
 }
 
 function setFlags(cpu: Cpu, conditions: number): void {
@@ -124,8 +125,12 @@ const POSITIVE_ZERO = unpack80(zero80(0));
 
 function test(cpu: Cpu): void {
   const stack = new FpuStack(cpu.state);
-  if (!stack.isEmpty(0)) compareWith(stack, POSITIVE_ZERO, false, 0);
-  else if (stack.underflow()) stack.setConditions(UNORDERED);
+  if (!stack.isEmpty(0)) {
+    compareWith(stack, POSITIVE_ZERO, false, 0);
+    return;
+  }
+  stack.underflow();
+  stack.setConditions(UNORDERED);
 }
 
 function examine(cpu: Cpu): void {
@@ -196,12 +201,15 @@ function remainderHelper(nearest: boolean): Helper {
     run: (cpu) => {
       const stack = new FpuStack(cpu.state);
       if (stack.isEmpty(0) || stack.isEmpty(1)) {
+        stack.setConditions(0, FPU_C2);
         if (stack.underflow()) stack.write(0, INDEFINITE);
         return;
       }
       const env = stack.environment();
       const result: Remainder = remainder80(env, stack.operand(0), stack.operand(1), nearest);
-      if (stack.settleConditions(env, result.conditions)) stack.write(0, result.value);
+      const changed = env.blocked ? FPU_C1 | FPU_C2 : result.changed;
+      const conditions = env.blocked ? 0 : result.conditions;
+      if (stack.settleConditions(env, conditions, changed)) stack.write(0, result.value);
     },
   };
 }

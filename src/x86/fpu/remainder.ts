@@ -15,12 +15,14 @@ import {
 } from './float80.ts';
 import { invalid, nanResult, nanResultOf } from './nan.ts';
 import { round80 } from './rounding.ts';
-import { FPU_C0, FPU_C1, FPU_C2, FPU_C3, FPU_ZE } from './words.ts';
+import { FPU_C0, FPU_C1, FPU_C2, FPU_C3, FPU_CONDITIONS, FPU_ZE } from './words.ts';
 
 /** A result with the condition codes that go with it. */
 export interface Remainder {
   readonly value: Float80;
   readonly conditions: number;
+  /** the condition codes that change: NaNs and invalid operands leave C0 and C3 alone */
+  readonly changed: number;
 }
 
 /** Exponent difference from which one execution only reduces partially. */
@@ -36,9 +38,11 @@ export function remainder80(
   right: Operand80,
   nearest: boolean,
 ): Remainder {
-  const done = (value: Float80, conditions = 0): Remainder => ({ value, conditions });
-  if (isNan(left) || isNan(right)) return done(nanResultOf(env, left, right));
-  if (left.kind === INFINITE || right.kind === ZERO) return done(invalid(env));
+  const done = (value: Float80, conditions = 0): Remainder => {
+    return { value, conditions, changed: FPU_CONDITIONS };
+  };
+  if (isNan(left) || isNan(right)) return undone(nanResultOf(env, left, right));
+  if (left.kind === INFINITE || right.kind === ZERO) return undone(invalid(env));
   if (env.denormalStops(left.denormal || right.denormal)) return done(zero80(0));
   if (left.kind === ZERO) return done(zero80(left.sign));
   if (right.kind === INFINITE) return done(unchanged(env, left));
@@ -59,6 +63,10 @@ export function remainder80(
   }
   const value = rest === 0n ? zero80(left.sign) : round80(env, sign, rest, common);
   return done(value, quotientBits(Number(quotient & 7n)));
+}
+
+function undone(value: Float80): Remainder {
+  return { value, conditions: 0, changed: FPU_C1 | FPU_C2 };
 }
 
 function unchanged(env: Environment, value: Operand80): Float80 {
@@ -89,7 +97,7 @@ function partial(
   const rest = (left.significand << BigInt(step)) % right.significand;
   const scale = right.exponent - 63 + difference - step;
   const value = rest === 0n ? zero80(left.sign) : round80(env, left.sign, rest, scale);
-  return { value, conditions: FPU_C2 };
+  return { value, conditions: FPU_C2, changed: FPU_CONDITIONS };
 }
 
 /** ST(0) × 2^trunc(ST(1)). SDM Vol. 2A "FSCALE". */

@@ -91,12 +91,16 @@ export class FpuStack {
     return !blocked;
   }
 
-  /** Like `settle`, for operations that give all four condition codes. */
-  settleConditions(env: Environment, conditions: number): boolean {
-    const { blocked } = env;
-    if (blocked) this.#setStatus(env.flags, FPU_C1, 0);
-    else this.#setStatus(env.flags, FPU_CONDITIONS, conditions);
-    return !blocked;
+  /** Like `settle`, for operations that give the condition codes in `changed`. */
+  settleConditions(env: Environment, conditions: number, changed = FPU_CONDITIONS): boolean {
+    this.#setStatus(env.flags, changed, conditions);
+    return !env.blocked;
+  }
+
+  /** Adds what the operation raised and leaves C1 alone. True when the operation takes effect. */
+  settleFlags(env: Environment): boolean {
+    this.#setStatus(env.flags, 0, 0);
+    return !env.blocked;
   }
 
   /** Replaces the condition codes in `mask`. */

@@ -94,4 +94,13 @@ export const x87ArithmeticInstructions: Instruction[] = [
   stackInstruction('fsqrt', 'D9 FA', 'x87SquareRoot'),
   stackInstruction('frndint', 'D9 FC', 'x87RoundToInteger'),
   stackInstruction('fscale', 'D9 FD', 'x87Scale'),
+
+  stackInstruction('f2xm1', 'D9 F0', 'x87Exp2m1'),
+  stackInstruction('fyl2x', 'D9 F1', 'x87YLog2x'),
+  stackInstruction('fptan', 'D9 F2', 'x87Tangent'),
+  stackInstruction('fpatan', 'D9 F3', 'x87ArcTangent'),
+  stackInstruction('fyl2xp1', 'D9 F9', 'x87YLog2xPlus1'),
+  stackInstruction('fsincos', 'D9 FB', 'x87SineCosine'),
+  stackInstruction('fsin', 'D9 FE', 'x87Sine'),
+  stackInstruction('fcos', 'D9 FF', 'x87Cosine'),
 ];
