@@ -1,4 +1,5 @@
 export {
+  type CpuidContext,
   type CpuidResult,
   CpuModel,
   type CpuModelOptions,
