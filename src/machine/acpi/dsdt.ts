@@ -3,7 +3,7 @@
  * ACPI specification 6.5, chapters 5.3 and 6.
  * The power button is fixed hardware (see `fadt.ts`), so it has no device here.
  */
-import { interruptLineOf, SLEEP_TYPE_S5 } from '../../devices/mod.ts';
+import { ECAM_BUS_BYTES, interruptLineOf, SLEEP_TYPE_S5 } from '../../devices/mod.ts';
 import {
   type Aml,
   concat,
@@ -28,7 +28,6 @@ import {
 
 const PCI_DEVICES = 32;
 const PCI_PINS = 4;
-const ECAM_BUS_BYTES = 0x10_0000;
 /** Ports of the board that no device object below claims: timer control, POST, fast A20, ELCR. */
 const BOARD_PORTS: readonly (readonly [port: number, length: number])[] = [
   [0x61, 1],
