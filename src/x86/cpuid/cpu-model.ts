@@ -18,13 +18,8 @@ export interface CpuModelOptions {
   readonly brand?: string;
   /** KVM feature bits (leaf 0x40000001 EAX) */
   readonly kvmFeatures?: number;
-}
-
-/** What of CPUID depends on the running vCPU. */
-export interface CpuidContext {
-  readonly state: CpuState;
-  /** IA32_APIC_BASE bit 11 */
-  readonly apicEnabled: boolean;
+  /** IA32_APIC_BASE bit 11 of this vCPU; by default true */
+  readonly apicEnabled?: () => boolean;
 }
 
 /** Family 1Ah, model 2, stepping 1: base family Fh, extended family Bh. */
@@ -88,9 +83,9 @@ export class CpuModel {
     }
   }
 
-  /** True when `name` (as in Linux' cpuinfo, or an alias) is announced. */
-  hasFeature(name: string): boolean {
-    const known = canonicalFeature(name);
+  /** True when `feature` (as in Linux' cpuinfo, or an alias) is announced. */
+  has(feature: string): boolean {
+    const known = canonicalFeature(feature);
     return known !== undefined && this.features.has(known);
   }
 
@@ -99,8 +94,9 @@ export class CpuModel {
     return this.features.has('avx') ? 7 : 3;
   }
 
-  cpuid(context: CpuidContext, leaf: number, subleaf: number): CpuidResult {
-    const [eax, ebx, ecx, edx] = this.#leaf(context, leaf >>> 0, subleaf >>> 0);
+  /** `state` gives the bits that follow control registers (OSXSAVE, OSPKE, size of the XSAVE area). */
+  cpuid(leaf: number, subleaf: number, state: CpuState): CpuidResult {
+    const [eax, ebx, ecx, edx] = this.#leaf(state, leaf >>> 0, subleaf >>> 0);
     return [eax >>> 0, ebx >>> 0, ecx >>> 0, edx >>> 0];
   }
 
@@ -108,27 +104,27 @@ export class CpuModel {
     return this.#words.get(`${leaf}.${subleaf}.${register}`) ?? 0;
   }
 
-  #leaf(context: CpuidContext, leaf: number, subleaf: number): CpuidResult {
+  #leaf(state: CpuState, leaf: number, subleaf: number): CpuidResult {
     if (leaf >= 0x8000_0000) return this.#extended(leaf, subleaf);
     if (leaf >= 0x4000_0000) return this.#hypervisor(leaf);
-    return this.#basic(context, leaf, subleaf);
+    return this.#basic(state, leaf, subleaf);
   }
 
-  #basic(context: CpuidContext, leaf: number, subleaf: number): CpuidResult {
+  #basic(state: CpuState, leaf: number, subleaf: number): CpuidResult {
     const { tscKhz, cpuCount, apicId } = this.#options;
     switch (leaf) {
       case 0:
         return this.#vendor(MAX_BASIC);
       case 1:
-        return this.#identity(context);
+        return this.#identity(state);
       case 6:
         return [this.#bits(6, 0, 'eax'), 0, 0, 0];
       case 7:
-        return this.#structured(context, subleaf);
+        return this.#structured(state, subleaf);
       case 0xb:
         return topology(subleaf, apicId, cpuCount);
       case 0xd:
-        return this.#stateComponents(context, subleaf);
+        return this.#stateComponents(state, subleaf);
       case 0x15:
         // Crystal of 1 MHz × tscKhz / 1000: EBX/EAX is the ratio, ECX the crystal in Hz.
         return [1000, tscKhz, 1_000_000, 0];
@@ -146,29 +142,29 @@ export class CpuModel {
     return [maximum, word(0), word(8), word(4)];
   }
 
-  #identity(context: CpuidContext): CpuidResult {
+  #identity(state: CpuState): CpuidResult {
     const { apicId, cpuCount } = this.#options;
     const ebx = (apicId << 24) | (cpuCount << 16) | ((CACHE_LINE_BYTES / 8) << 8);
     let ecx = this.#bits(1, 0, 'ecx');
     let edx = this.#bits(1, 0, 'edx');
-    if ((context.state.get32(STATE.cr4) & CR4.OSXSAVE) !== 0) ecx |= OSXSAVE_BIT;
-    if (context.apicEnabled) edx |= APIC_BIT;
+    if ((state.get32(STATE.cr4) & CR4.OSXSAVE) !== 0) ecx |= OSXSAVE_BIT;
+    if (this.#options.apicEnabled?.() ?? true) edx |= APIC_BIT;
     if (cpuCount > 1) edx |= 1 << 28; // HTT: several logical processors share the package
     return [FAMILY_MODEL_STEPPING, ebx, ecx, edx];
   }
 
-  #structured(context: CpuidContext, subleaf: number): CpuidResult {
+  #structured(state: CpuState, subleaf: number): CpuidResult {
     if (subleaf !== 0) return [0, 0, 0, 0];
     let ecx = this.#bits(7, 0, 'ecx');
-    if ((context.state.get32(STATE.cr4) & CR4.PKE) !== 0) ecx |= OSPKE_BIT;
+    if ((state.get32(STATE.cr4) & CR4.PKE) !== 0) ecx |= OSPKE_BIT;
     return [0, this.#bits(7, 0, 'ebx'), ecx, this.#bits(7, 0, 'edx')];
   }
 
   /** Leaf Dh: sizes of the XSAVE area. */
-  #stateComponents(context: CpuidContext, subleaf: number): CpuidResult {
+  #stateComponents(state: CpuState, subleaf: number): CpuidResult {
     if (!this.features.has('xsave')) return [0, 0, 0, 0];
     const avx = (this.supportedXcr0 & XCR0_AVX) !== 0;
-    const enabled = (context.state.get32(STATE.xcr0) & XCR0_AVX) !== 0;
+    const enabled = (state.get32(STATE.xcr0) & XCR0_AVX) !== 0;
     const current = XSAVE_LEGACY_BYTES + (enabled ? AVX_BYTES : 0);
     switch (subleaf) {
       case 0:

@@ -1,5 +1,4 @@
 export {
-  type CpuidContext,
   type CpuidResult,
   CpuModel,
   type CpuModelOptions,
