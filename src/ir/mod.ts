@@ -1,4 +1,5 @@
 export { accessType, Builder, decodeLoad, type LoadKind, type Local } from './builder.ts';
+export { type Environment, evaluate } from './evaluate.ts';
 export { type Datum, type OpRow, opRow, ops } from './ops.ts';
 export type {
   Access,

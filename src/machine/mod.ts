@@ -1,3 +1,4 @@
+export { Board } from './board.ts';
 export {
   type BootRegisters,
   type BootSegment,

@@ -1,0 +1,198 @@
+import type { AccessSize, InterruptController } from '../bus/mod.ts';
+import { PAGE_BYTES } from '../memory/mod.ts';
+import type { Cpu, Helper, Privilege } from '../x86/cpu.ts';
+import { CpuState, EFLAGS } from '../x86/cpu-state.ts';
+import type { CodeMode } from '../x86/decoder.ts';
+import { GuestFault } from '../x86/fault.ts';
+import { CS, SS, STATE } from '../x86/state.ts';
+import { ATTRIBUTE } from '../x86/system/descriptor.ts';
+import { deliverFault, deliverInterrupt, deliverNmi } from '../x86/system/deliver.ts';
+import { in64BitMode, inRealMode, inVirtual8086 } from '../x86/system/mode.ts';
+import { nmiBlocked } from '../x86/system/nmi.ts';
+import { updateTrapGate } from '../x86/trap-gate.ts';
+import type { FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
+import { Mmu } from './mmu.ts';
+import { PRIVILEGE } from './tlb-layout.ts';
+
+/** Makes compiled code leave at its next taken branch. */
+export const ATTENTION = 0x8000_0000;
+
+/** What every engine's vCPU has: state, memory, delivery of events, and the helpers' view of them. */
+export abstract class BaseVcpu implements Cpu, Vcpu {
+  readonly state: CpuState;
+  readonly host: VcpuHost;
+  readonly mmu: Mmu;
+  readonly linear: Uint8Array;
+  /** decoding mode of the present code segment */
+  mode: CodeMode = { bits: 16, stackSize: 16, real: true };
+  lastFault: FaultRecord | undefined;
+  protected exitRequested = false;
+  /** set when a helper continued elsewhere: STATE.rip is next */
+  protected redirected = false;
+  protected readonly exits: Record<string, number> = {};
+
+  constructor(host: VcpuHost) {
+    this.host = host;
+    const pool = host.memory.pool;
+    const base = pool.reserve(PAGE_BYTES);
+    this.state = new CpuState(pool.memory.buffer, base);
+    this.linear = pool.bytes;
+    this.mmu = new Mmu(host.memory, this.state, host.mmio);
+    this.mmu.onDeviceAccess = () => this.noticeInterrupts();
+  }
+
+  abstract run(budget: number): VcpuExit;
+  abstract stats(): VcpuStats;
+  abstract currentRip(): bigint;
+  abstract nextRip(): bigint;
+
+  requestExit(): void {
+    this.exitRequested = true;
+    this.state.set32(STATE.attention, ATTENTION);
+  }
+
+  stateChanged(): void {
+    this.state.set64(STATE.zero, 0n);
+    this.state.set64(STATE.constant4000, 0x4000n);
+    this.mmu.tlb.flush(false);
+    this.modeChanged();
+  }
+
+  get interrupts(): InterruptController {
+    return this.host.interrupts;
+  }
+
+  /** After a device was touched: leave at the next branch when an interrupt became deliverable. */
+  protected noticeInterrupts(): void {
+    if (this.host.interrupts.hasInterrupt()) this.state.set32(STATE.attention, ATTENTION);
+  }
+
+  protected count(exit: string): void {
+    this.exits[exit] = (this.exits[exit] ?? 0) + 1;
+  }
+
+  // --- memory
+
+  readLinear(address: bigint, bytes: number, privilege: Privilege = 'current'): bigint {
+    return this.mmu.readLinear(address, bytes, this.#privilege(privilege));
+  }
+  writeLinear(address: bigint, bytes: number, value: bigint, privilege: Privilege = 'current'): void {
+    this.mmu.writeLinear(address, bytes, value, this.#privilege(privilege));
+  }
+  readBytes(address: bigint, target: Uint8Array, privilege: Privilege = 'current'): void {
+    this.mmu.readBytes(address, target, this.#privilege(privilege));
+  }
+  writeBytes(address: bigint, source: Uint8Array, privilege: Privilege = 'current'): void {
+    this.mmu.writeBytes(address, source, this.#privilege(privilege));
+  }
+  translate(address: bigint, access: 'read' | 'write'): { offset: number; bytes: number } | undefined {
+    return this.mmu.translatePlain(address, access);
+  }
+  #privilege(privilege: Privilege): number {
+    return privilege === 'current' ? this.mmu.privilege : PRIVILEGE.supervisor;
+  }
+
+  flushTlb(scope: 'all' | 'non-global'): void {
+    this.mmu.modeChanged();
+    this.mmu.tlb.flush(scope === 'non-global');
+  }
+  flushPage(address: bigint): void {
+    this.mmu.tlb.flushPage(Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)));
+  }
+
+  // --- control
+
+  redirect(rip: bigint): void {
+    this.state.set64(STATE.rip, BigInt.asUintN(64, rip));
+    this.redirected = true;
+  }
+
+  modeChanged(): void {
+    const state = this.state;
+    this.mmu.modeChanged();
+    updateTrapGate(state);
+    const before = this.mode;
+    const real = inRealMode(state) || inVirtual8086(state);
+    const bits = in64BitMode(state) ? 64 : (state.segmentAttributes(CS) & ATTRIBUTE.DB) !== 0 ? 32 : 16;
+    const stackSize = bits === 64 ? 64 : (state.segmentAttributes(SS) & ATTRIBUTE.DB) !== 0 ? 32 : 16;
+    if (bits !== before.bits || stackSize !== before.stackSize || real !== before.real) {
+      this.mode = { bits, stackSize, real };
+      this.mmu.tlb.flushExecute();
+    }
+  }
+
+  halt(): void {
+    this.state.set32(STATE.halted, 1);
+  }
+
+  // --- the machine
+
+  ioRead(port: number, bytes: 1 | 2 | 4): number {
+    this.count('io');
+    const value = this.host.ports.read(port, bytes as AccessSize);
+    this.noticeInterrupts();
+    return value;
+  }
+  ioWrite(port: number, bytes: 1 | 2 | 4, value: number): void {
+    this.count('io');
+    this.host.ports.write(port, bytes as AccessSize, value);
+    this.noticeInterrupts();
+  }
+  readTsc(): bigint {
+    return this.host.readTsc();
+  }
+  cpuid(leaf: number, subleaf: number): readonly [number, number, number, number] {
+    return this.host.model.cpuid(leaf, subleaf, this.state);
+  }
+  hasFeature(feature: string): boolean {
+    return this.host.model.has(feature);
+  }
+  readMachineMsr(index: number): bigint | undefined {
+    return this.host.readMsr(index);
+  }
+  writeMachineMsr(index: number, value: bigint): boolean {
+    const accepted = this.host.writeMsr(index, value);
+    this.noticeInterrupts();
+    return accepted;
+  }
+  hypercall(): boolean {
+    this.count('hypercall');
+    return this.host.hypercall(this.state);
+  }
+
+  // --- events, at instruction boundaries. STATE.rip is the next instruction.
+
+  /** Delivers a waiting NMI or interrupt. False after a triple fault. */
+  protected deliverEvents(): boolean {
+    const state = this.state;
+    const interrupts = this.host.interrupts;
+    state.set32(STATE.interruptShadow, 0);
+    if (!nmiBlocked(state) && interrupts.takeNmi()) {
+      this.count('nmi');
+      return deliverNmi(this, state.get64(STATE.rip)) === 'delivered';
+    }
+    if ((state.get32(STATE.eflags) & EFLAGS.IF) !== 0 && interrupts.hasInterrupt()) {
+      this.count('interrupt');
+      return deliverInterrupt(this, interrupts.acknowledge(), state.get64(STATE.rip)) === 'delivered';
+    }
+    return true;
+  }
+
+  /** Delivers an exception of the instruction at `rip`. False after a triple fault. */
+  protected deliverException(fault: GuestFault, rip: bigint): boolean {
+    this.count(`exception ${fault.vector}`);
+    this.lastFault = { vector: fault.vector, errorCode: fault.errorCode, rip };
+    return deliverFault(this, fault, rip) === 'delivered';
+  }
+
+  /** Runs an effect helper. Returns the fault it threw, or undefined. */
+  protected runHelper(helper: Helper, args: readonly unknown[]): GuestFault | undefined {
+    try {
+      helper.run(this, ...args);
+      return undefined;
+    } catch (error) {
+      if (error instanceof GuestFault) return error;
+      throw error;
+    }
+  }
+}

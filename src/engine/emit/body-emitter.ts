@@ -1,0 +1,365 @@
+import { type Block, type Body, decodeLoad, type FieldRef, type Node, opRow, type Type, type Access } from '../../ir/mod.ts';
+import { assert } from '../../util/mod.ts';
+import { F32, F64, FunctionWriter, I32, I64, V128, type ValueType } from '../../wasm/mod.ts';
+import { TLB } from '../tlb-layout.ts';
+
+export const VALUE_TYPE: Record<Type, ValueType> = { i32: I32, i64: I64, f32: F32, f64: F64, v128: V128 };
+
+const LOAD: Record<Access, readonly number[]> = {
+  i64: [0x29],
+  'i64.8s': [0x30],
+  'i64.8u': [0x31],
+  'i64.16s': [0x32],
+  'i64.16u': [0x33],
+  'i64.32s': [0x34],
+  'i64.32u': [0x35],
+  i32: [0x28],
+  'i32.8s': [0x2c],
+  'i32.8u': [0x2d],
+  'i32.16s': [0x2e],
+  'i32.16u': [0x2f],
+  f32: [0x2a],
+  f64: [0x2b],
+  v128: [0xfd, 0x00],
+};
+
+const STORE: Record<Access, readonly number[]> = {
+  i64: [0x37],
+  'i64.8s': [0x3c],
+  'i64.8u': [0x3c],
+  'i64.16s': [0x3d],
+  'i64.16u': [0x3d],
+  'i64.32s': [0x3e],
+  'i64.32u': [0x3e],
+  i32: [0x36],
+  'i32.8s': [0x3a],
+  'i32.8u': [0x3a],
+  'i32.16s': [0x3b],
+  'i32.16u': [0x3b],
+  f32: [0x38],
+  f64: [0x39],
+  v128: [0xfd, 0x0b],
+};
+
+export function loadOpcode(access: Access): readonly number[] {
+  return LOAD[access];
+}
+export function storeOpcode(access: Access): readonly number[] {
+  return STORE[access];
+}
+
+/** The access that moves `width` bits of guest memory. */
+export function memoryAccess(width: number, signed: boolean): Access {
+  if (width === 128) return 'v128';
+  if (width === 64) return 'i64';
+  return `i64.${width}${signed ? 's' : 'u'}` as Access;
+}
+
+/** Functions every emitted body may call. */
+export interface RuntimeImports {
+  /** (addressLow, addressHigh, bytes) → linear offset of the data or of a copy; 0 on a fault */
+  readonly loadSlow: number;
+  /** the same, and checks for a write: the offset is written back by `storeBackSlow` when it is the bounce buffer */
+  readonly updateSlow: number;
+  /** (addressLow, addressHigh, bytes): stores the bounce buffer; not 0 on a fault */
+  readonly storeSlow: number;
+  readonly helper: (name: string) => number;
+}
+
+/**
+ * Emits a body of the intermediate form as WebAssembly. What depends on where operands, registers and
+ * exits live is left to the subclasses: handlers (operands in records) and regions (operands known).
+ */
+export abstract class BodyEmitter {
+  readonly f: FunctionWriter;
+  protected readonly imports: RuntimeImports;
+  readonly #locals = new Map<Node, number>();
+  #variables: number[] = [];
+
+  constructor(f: FunctionWriter, imports: RuntimeImports) {
+    this.f = f;
+    this.imports = imports;
+  }
+
+  /** Emits `body`; falls out at its end unless it left. */
+  emitBody(body: Body): void {
+    this.#variables = body.locals.map((type) => this.f.local(VALUE_TYPE[type]));
+    this.#locals.clear();
+    this.#block(body.block);
+  }
+
+  // --- what subclasses decide
+
+  /** Pushes the address operand for `field`; the returned static offset goes with the access. */
+  protected abstract fieldAddress(field: FieldRef): number;
+  protected abstract slotOffset(field: FieldRef): void;
+  protected abstract parameter(which: string): void;
+  /** Pushes the base of the TLB in use. */
+  protected abstract tlbBase(): void;
+  /** Pushes the linear offset of the bounce buffer. */
+  protected abstract bounceAddress(): void;
+  /** Leaves with the fault that a slow path recorded. */
+  protected abstract leaveFaulted(): void;
+  protected abstract raise(vector: number, errorCode: number): void;
+  /** Calls an effect helper; its arguments are pushed by `args`. */
+  protected abstract effectHelper(name: string, args: () => void): void;
+  protected abstract branchRelative(): void;
+  /** Continues at the i64 RIP that `rip` pushes. */
+  protected abstract branch(rip: () => void): void;
+
+  protected readField(field: FieldRef, access: Access): void {
+    const offset = this.fieldAddress(field);
+    this.f.memory(LOAD[access], offset);
+  }
+
+  protected writeField(field: FieldRef, access: Access, value: () => void): void {
+    const offset = this.fieldAddress(field);
+    value();
+    this.f.memory(STORE[access], offset);
+  }
+
+  // --- nodes
+
+  #block(block: Block): void {
+    for (const node of block) this.#statement(node);
+  }
+
+  #statement(node: Node): void {
+    const f = this.f;
+    switch (node.op) {
+      case 'const':
+      case 'parameter':
+      case 'slot.offset':
+        return; // rematerialised at each use
+      case 'state.write':
+        this.writeField(node.field as FieldRef, node.access as Access, () => this.value(node.args[0] as Node));
+        return;
+      case 'state.read':
+        if (node.uses === 0) return;
+        this.readField(node.field as FieldRef, node.access as Access);
+        f.set(this.#define(node));
+        return;
+      case 'local.get':
+        if (node.uses === 0) return;
+        f.get(this.#variable(node));
+        f.set(this.#define(node));
+        return;
+      case 'local.set':
+        this.value(node.args[0] as Node);
+        f.set(this.#variable(node));
+        return;
+      case 'memory.load':
+        this.#load(node, false);
+        return;
+      case 'memory.loadForUpdate':
+        this.#load(node, true);
+        return;
+      case 'memory.store':
+        this.#store(node);
+        return;
+      case 'memory.storeBack':
+        this.#storeBack(node);
+        return;
+      case 'if': {
+        this.value(node.args[0] as Node);
+        f.if();
+        this.#block(node.blocks?.[0] ?? []);
+        const otherwise = node.blocks?.[1] ?? [];
+        if (otherwise.length > 0) {
+          f.else();
+          this.#block(otherwise);
+        }
+        f.end();
+        return;
+      }
+      case 'loop':
+        f.loop();
+        this.#block(node.blocks?.[0] ?? []);
+        this.value(node.args[0] as Node);
+        f.brIf(0);
+        f.end();
+        return;
+      case 'helper':
+        this.effectHelper(node.imm as string, () => {
+          for (const arg of node.args) this.value(arg);
+        });
+        return;
+      case 'call':
+        for (const arg of node.args) this.value(arg);
+        f.call(this.imports.helper(node.imm as string));
+        f.set(this.#define(node));
+        return;
+      case 'fault': {
+        const packed = node.imm as number;
+        this.raise(packed >>> 16, packed & 0xffff);
+        return;
+      }
+      case 'branch.relative':
+        this.branchRelative();
+        return;
+      case 'branch':
+        this.branch(() => this.value(node.args[0] as Node));
+        return;
+      default:
+        // A pure value: one use is emitted where it is used, several through a local.
+        if (node.uses <= 1) return;
+        this.#compute(node);
+        f.set(this.#define(node));
+    }
+  }
+
+  /** Pushes the value of `node`. */
+  protected value(node: Node): void {
+    const local = this.#locals.get(node);
+    if (local !== undefined) {
+      this.f.get(local);
+      return;
+    }
+    this.#compute(node);
+  }
+
+  #compute(node: Node): void {
+    const f = this.f;
+    switch (node.op) {
+      case 'const':
+        if (node.type === 'i32') f.i32Const(node.imm as number);
+        else if (node.type === 'i64') f.i64Const(node.imm as bigint);
+        else f.v128Const(node.imm as Uint8Array);
+        return;
+      case 'parameter':
+        this.parameter(node.imm as string);
+        return;
+      case 'slot.offset':
+        this.slotOffset(node.field as FieldRef);
+        return;
+      case 'select':
+        this.value(node.args[1] as Node);
+        this.value(node.args[2] as Node);
+        this.value(node.args[0] as Node);
+        if (node.type === 'v128') f.op(0x1c, 1, V128);
+        else f.select();
+        return;
+      default: {
+        const row = opRow(node.op);
+        for (const arg of node.args) this.value(arg);
+        f.bytes(row.wasm);
+        if (row.lane === 'lane') f.code.u8(node.imm as number);
+        else if (row.lane === 'shuffle') f.bytes([...(node.imm as Uint8Array)]);
+      }
+    }
+  }
+
+  #define(node: Node): number {
+    assert(node.type !== undefined, `${node.op} has a value`);
+    const local = this.f.local(VALUE_TYPE[node.type]);
+    this.#locals.set(node, local);
+    return local;
+  }
+
+  #variable(node: Node): number {
+    return this.#variables[node.imm as number] as number;
+  }
+
+  // --- guest memory
+
+  /** Linear-memory offsets of loaded-for-update places, by their load. */
+  readonly #places = new Map<Node, { readonly place: number; readonly address: number }>();
+
+  /**
+   * Pushes 1 when the access hits. Leaves the entry's offset in the returned local.
+   *   entry = tlb + (page number mod entries) × 32;  hit = (address ^ tag) <= 4096 - bytes
+   */
+  #hit(address: number, bytes: number, tag: number): number {
+    const f = this.f;
+    const entry = f.local(I32);
+    f.get(address).wrap().i32Const(7).op(0x76); // >>> (12 - log2 32)
+    f.i32Const((TLB.entries - 1) * TLB.entryBytes).i32And();
+    this.tlbBase();
+    f.i32Add().tee(entry);
+    f.i64Load(tag).get(address).op(0x85);
+    f.i64Const(BigInt(4096 - bytes)).op(0x58);
+    return entry;
+  }
+
+  #addressLocal(node: Node): number {
+    const existing = this.#locals.get(node);
+    if (existing !== undefined) return existing;
+    const local = this.f.local(I64);
+    this.value(node);
+    this.f.set(local);
+    return local;
+  }
+
+  #pushAddressHalves(address: number): void {
+    this.f.get(address).wrap().get(address).i64Const(32n).op(0x88).wrap();
+  }
+
+  #load(node: Node, update: boolean): void {
+    const f = this.f;
+    const { width, signed } = decodeLoad(node.imm);
+    const bytes = width / 8;
+    const address = this.#addressLocal(node.args[0] as Node);
+    const place = f.local(I32);
+    const entry = this.#hit(address, bytes, update ? TLB.write : TLB.read);
+    f.if();
+    f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
+    f.else();
+    this.beforeSlowPath();
+    this.#pushAddressHalves(address);
+    f.i32Const(bytes).call(update ? this.imports.updateSlow : this.imports.loadSlow);
+    f.tee(place).i32Eqz().if();
+    this.leaveFaulted();
+    f.end();
+    f.end();
+    if (update) this.#places.set(node, { place, address });
+    f.get(place).memory(LOAD[memoryAccess(width, signed)], 0);
+    f.set(this.#define(node));
+  }
+
+  #store(node: Node): void {
+    const f = this.f;
+    const { width } = decodeLoad(node.imm);
+    const bytes = width / 8;
+    const access = memoryAccess(width, false);
+    const address = this.#addressLocal(node.args[0] as Node);
+    const value = f.local(width === 128 ? V128 : I64);
+    this.value(node.args[1] as Node);
+    f.set(value);
+    const entry = this.#hit(address, bytes, TLB.write);
+    f.if();
+    f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
+    f.get(value).memory(STORE[access], 0);
+    f.else();
+    this.bounceAddress();
+    f.get(value).memory(STORE[access], 0);
+    this.beforeSlowPath();
+    this.#pushAddressHalves(address);
+    f.i32Const(bytes).call(this.imports.storeSlow).if();
+    this.leaveFaulted();
+    f.end();
+    f.end();
+  }
+
+  #storeBack(node: Node): void {
+    const f = this.f;
+    const loaded = node.args[0] as Node;
+    const { width } = decodeLoad(node.imm);
+    const found = this.#places.get(loaded);
+    assert(found !== undefined, 'storeBack follows its load');
+    const { place, address } = found;
+    f.get(place);
+    this.value(node.args[1] as Node);
+    f.memory(STORE[memoryAccess(width, false)], 0);
+    f.get(place);
+    this.bounceAddress();
+    f.op(0x46).if();
+    this.#pushAddressHalves(address);
+    f.i32Const(width / 8).call(this.imports.storeSlow).if();
+    this.leaveFaulted();
+    f.end();
+    f.end();
+  }
+
+  /** Called before a slow path that may need to know where execution is. */
+  protected beforeSlowPath(): void {}
+}

@@ -1,0 +1,143 @@
+import { FunctionWriter, ModuleWriter } from '../../wasm/mod.ts';
+import type { Encoding } from '../../x86/encoding.ts';
+import { buildMeaning } from '../../x86/meaning.ts';
+import { SHAPE_KEY_BITS, shapeKey, shapeOf } from '../shape-key.ts';
+import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
+import { defineRuntime, FIRST_HANDLER, type HelperSignature, importRuntime } from './runtime.ts';
+
+/** What the runtime of every module imports. */
+export interface RuntimeHost {
+  readonly memory: WebAssembly.Memory;
+  readonly memoryPages: number;
+  readonly shared: boolean;
+  readonly helpers: ReadonlyMap<string, HelperSignature>;
+  readonly imports: { readonly vm: WebAssembly.ModuleImports; readonly helpers: WebAssembly.ModuleImports };
+}
+
+/** Room for every handler a machine can need. */
+const TABLE_SIZE = 32_768;
+
+/**
+ * The handlers of a vCPU: WebAssembly functions in one table, one for each encoding and shape. The usual
+ * ones are made together at the start; the others one by one when an instruction first needs them.
+ */
+export class HandlerSet {
+  readonly table: WebAssembly.Table;
+  /** (record, cursor, cpu, tlb) → exit */
+  readonly enter: (pc: number, cursor: number, cpu: number, tlb: number) => number;
+  readonly #host: RuntimeHost;
+  readonly #indexes = new Map<number, number>();
+  #next = FIRST_HANDLER;
+  /** wall-independent measures for --stats */
+  moduleBytes = 0;
+  handlers = 0;
+
+  constructor(host: RuntimeHost, usual: Iterable<{ encoding: Encoding; key: number }>) {
+    this.#host = host;
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
+    const module = new ModuleWriter();
+    const imports = importRuntime(module, host.memoryPages, host.shared, host.helpers);
+    const { functions, pseudo, enter } = defineRuntime(module, imports);
+    for (const [index, fn] of pseudo) module.addElements(index, [fn]);
+    const bodies: number[] = [];
+    const seen = new Map<string, number>();
+    for (const { encoding, key } of usual) {
+      const code = emitHandler(encoding, key, functions);
+      // Shapes that differ only in what the meaning does not look at give the same code.
+      const text = `${encoding.id}:${code.join()}`;
+      let index = seen.get(text);
+      if (index === undefined) {
+        index = this.#next++;
+        seen.set(text, index);
+        bodies.push(module.addFunction(functions.handlerType, code, handlerName(encoding, key)));
+      }
+      this.#indexes.set(handlerKey(encoding, key), index);
+    }
+    if (bodies.length > 0) module.addElements(FIRST_HANDLER, bodies);
+    module.exportFunction('enter', enter);
+    const instance = this.#instantiate(module);
+    this.enter = instance.exports['enter'] as HandlerSet['enter'];
+    this.handlers = bodies.length;
+  }
+
+  /** Table index of the handler for `encoding` under the shape `key`; makes it when it is new. */
+  index(encoding: Encoding, key: number): number {
+    const found = this.#indexes.get(handlerKey(encoding, key));
+    return found ?? this.#make(encoding, key);
+  }
+
+  #make(encoding: Encoding, key: number): number {
+    const module = new ModuleWriter();
+    const imports = importRuntime(module, this.#host.memoryPages, this.#host.shared, this.#host.helpers);
+    const { functions } = defineRuntime(module, imports);
+    const index = this.#next++;
+    const code = emitHandler(encoding, key, functions);
+    module.addElements(index, [module.addFunction(functions.handlerType, code, handlerName(encoding, key))]);
+    this.#instantiate(module);
+    this.#indexes.set(handlerKey(encoding, key), index);
+    this.handlers++;
+    return index;
+  }
+
+  #instantiate(module: ModuleWriter): WebAssembly.Instance {
+    const bytes = module.finish({ names: true });
+    this.moduleBytes += bytes.length;
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      vm: { memory: this.#host.memory, table: this.table, ...this.#host.imports.vm },
+      helpers: this.#host.imports.helpers,
+    });
+  }
+}
+
+function handlerKey(encoding: Encoding, key: number): number {
+  return encoding.id * 2 ** SHAPE_KEY_BITS + key;
+}
+
+function handlerName(encoding: Encoding, key: number): string {
+  const shape = shapeOf(key);
+  return `${encoding.instruction.name}/${encoding.form.operands.join(',')}.${shape.operandSize}.${shape.memory ?? 'reg'}`;
+}
+
+function emitHandler(encoding: Encoding, key: number, functions: RuntimeFunctions): Uint8Array {
+  const shape = shapeOf(key);
+  const f = new FunctionWriter(4);
+  const emitter = new HandlerEmitter(f, functions, shape.mode);
+  emitter.emitBody(buildMeaning(encoding, shape));
+  emitter.fallThrough();
+  return f.finish();
+}
+
+/** The encodings and shapes that 64-bit code uses every day. */
+export function* usualShapes(encodings: readonly Encoding[], enabled: (encoding: Encoding) => boolean): Iterable<{ encoding: Encoding; key: number }> {
+  for (const encoding of encodings) {
+    const attributes = encoding.attributes;
+    if (attributes.has('no64') || encoding.vex !== undefined || !enabled(encoding)) continue;
+    const canBeMemory = encoding.mod !== 'register' && !encoding.operands.some(({ letter }) => letter === 'C' || letter === 'D') && encoding.operands.some(({ letter }) => 'EWMQ'.includes(letter));
+    const canBeRegister = encoding.mod !== 'memory' && encoding.immediate !== 'offset';
+    const kinds: Parameters<typeof shapeKey>[0]['memory'][] = [];
+    if (canBeRegister) kinds.push(undefined);
+    if (canBeMemory) kinds.push('bd64', 'bis64', 'seg64');
+    if (encoding.immediate === 'offset') kinds.push('offset');
+    const sizes: (16 | 32 | 64)[] = attributes.has('f64') ? [64] : attributes.has('d64') ? [64, 16] : [32, 64, 16];
+    const repeats = attributes.has('rep') ? (['none', 'rep', 'repne'] as const) : (['none'] as const);
+    for (const memory of kinds) {
+      for (const operandSize of sizes) {
+        for (const repeat of repeats) {
+          yield {
+            encoding,
+            key: shapeKey({
+              mode: 64,
+              stackSize: 64,
+              operandSize,
+              addressSize: 64,
+              memory,
+              repeat,
+              lock: false,
+              vectorLength: undefined,
+            }),
+          };
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,242 @@
+import { FunctionWriter, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
+import { SEGMENT, STATE, CS } from '../../x86/state.ts';
+import { EXIT, RECORD } from '../record.ts';
+import { TLB } from '../tlb-layout.ts';
+import { CPU, CURSOR, PC, type RuntimeFunctions, TLB_BASE } from './handler-emitter.ts';
+
+/** Records that are no instructions. Their handlers have fixed places in the table. */
+export const PSEUDO = {
+  /** decoding ended here: continue at the record's start offset by lookup */
+  next: 1,
+  /** continue at the record in `link` */
+  jump: 2,
+  /** the code here was changed */
+  stale: 3,
+  /** the next instruction crosses into the page whose frame is in `link`: check that it still does */
+  crossing: 4,
+  /** leaves at once; ends the one-instruction chains of single-stepping */
+  stop: 5,
+  /** no such instruction: #UD */
+  undefined: 6,
+  /** longer than 15 bytes: #GP(0) */
+  tooLong: 7,
+} as const;
+/** Table index of the first instruction handler. */
+export const FIRST_HANDLER = 8;
+
+/** Names and types of what the runtime imports from TypeScript. */
+export interface HelperSignature {
+  readonly params: readonly ('i32' | 'i64' | 'f32' | 'f64' | 'v128')[];
+  /** effect helpers return an exit status (0: continue) */
+  readonly result: 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
+}
+
+const CODES = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
+
+/** Starts a module whose functions run over the machine's memory and table. */
+export function importRuntime(
+  module: ModuleWriter,
+  memoryPages: number,
+  shared: boolean,
+  helpers: ReadonlyMap<string, HelperSignature>,
+): { loadSlow: number; updateSlow: number; storeSlow: number; helper: (name: string) => number } {
+  module.importMemory('vm', 'memory', memoryPages, memoryPages, shared);
+  module.importTable('vm', 'table', 1);
+  const slow = module.type([I32, I32, I32], [I32]);
+  const loadSlow = module.importFunction('vm', 'loadSlow', slow);
+  const updateSlow = module.importFunction('vm', 'updateSlow', slow);
+  const storeSlow = module.importFunction('vm', 'storeSlow', slow);
+  const indexes = new Map<string, number>();
+  for (const [name, { params, result }] of helpers) {
+    const type = module.type(params.map((param) => CODES[param]), [CODES[result]]);
+    indexes.set(name, module.importFunction('helpers', name, type));
+  }
+  const helper = (name: string): number => {
+    const index = indexes.get(name);
+    if (index === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);
+    return index;
+  };
+  return { loadSlow, updateSlow, storeSlow, helper };
+}
+
+/**
+ * The fixed part of a handler module: leaving, branching, the pseudo-records. Declared in `module`; the
+ * pseudo-record handlers are returned for the table.
+ */
+export function defineRuntime(
+  module: ModuleWriter,
+  imports: ReturnType<typeof importRuntime>,
+): { functions: RuntimeFunctions; pseudo: Map<number, number>; enter: number } {
+  const handlerType = module.type([I32, I32, I32, I32], [I32]);
+  const exitType = module.type([I32, I32, I32, I32, I32], [I32]);
+  const branchType = module.type([I64, I32, I32, I32, I32], [I32]);
+
+  const leave = module.declareFunction(exitType, 'leave');
+  const dispatch = module.declareFunction(branchType, 'dispatch');
+  const branchTo = module.declareFunction(branchType, 'branchTo');
+  const branchAndLink = module.declareFunction(branchType, 'branchAndLink');
+  const afterHelper = module.declareFunction(exitType, 'afterHelper');
+
+  module.defineFunction(leave, leaveBody());
+  module.defineFunction(dispatch, dispatchBody(handlerType));
+  module.defineFunction(branchTo, branchToBody(dispatch));
+  module.defineFunction(branchAndLink, branchAndLinkBody(branchTo));
+  module.defineFunction(afterHelper, afterHelperBody(leave, dispatch));
+
+  const pseudo = new Map<number, number>();
+  const add = (index: number, name: string, f: FunctionWriter): void => {
+    pseudo.set(index, module.addFunction(handlerType, f.finish(), name));
+  };
+  add(PSEUDO.next, 'next', nextBody(dispatch));
+  add(PSEUDO.jump, 'jump', jumpBody(handlerType));
+  add(PSEUDO.stale, 'stale', new FunctionWriter(4).get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(EXIT.stale).returnCall(leave));
+  add(PSEUDO.crossing, 'crossing', crossingBody(handlerType, leave));
+  add(PSEUDO.stop, 'stop', new FunctionWriter(4).get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(EXIT.budget).returnCall(leave));
+
+  add(PSEUDO.undefined, 'undefined', raiseBody(leave, 6));
+  add(PSEUDO.tooLong, 'tooLong', raiseBody(leave, 13));
+
+  const enterFunction = new FunctionWriter(4);
+  enterFunction.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).get(PC).i32Load(RECORD.handler).callIndirect(handlerType);
+  const enter = module.addFunction(handlerType, enterFunction.finish(), 'enter');
+  const functions: RuntimeFunctions = { ...imports, handlerType, leave, afterHelper, branchTo, branchAndLink };
+  return { functions, pseudo, enter };
+}
+
+/** (pc, cursor, cpu, tlb, exit): state.pc = pc; state.budget = cursor - pc. */
+function leaveBody(): Uint8Array {
+  const f = new FunctionWriter(5);
+  f.get(CPU).get(PC).i32Store(STATE.pc);
+  f.get(CPU).get(CURSOR).get(PC).i32Sub().i32Store(STATE.budget);
+  return f.get(4).finish();
+}
+
+/**
+ * (rip, pc, rest, cpu, tlb): finds the record of `rip` through the execute TLB and continues there with
+ * `rest` of the budget; leaves with EXIT.lookup when there is none.
+ */
+function dispatchBody(handlerType: number): Uint8Array {
+  const [rip, rest, cpu, tlb] = [0, 2, 3, 4];
+  const f = new FunctionWriter(5);
+  const linear = f.local(I64);
+  const entry = f.local(I32);
+  const record = f.local(I32);
+  f.get(rip).get(cpu).i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base).i64Add().set(linear);
+  f.get(linear).wrap().i32Const(12).op(0x76).i32Const(TLB.executeEntries - 1).i32And();
+  f.i32Const(4).op(0x74).get(tlb).i32Add().tee(entry);
+  f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if(); // (tag ^ linear) < 4096
+  f.get(entry).i32Load(TLB.execute + TLB.executeMap);
+  f.get(linear).wrap().i32Const(4095).i32And().i32Const(2).op(0x74).i32Add().i32Load(0).tee(record).if();
+  f.get(cpu).get(rip).get(linear).i64Const(4095n).op(0x83).op(0x7d).i64Store(STATE.ripBase);
+  f.get(record).get(rest).get(record).i32Add().get(cpu).get(tlb);
+  f.get(record).i32Load(RECORD.handler).returnCallIndirect(handlerType);
+  f.end();
+  f.end();
+  f.get(cpu).get(rip).i64Store(STATE.rip);
+  f.get(cpu).get(rest).i32Store(STATE.budget);
+  f.i32Const(EXIT.lookup);
+  return f.finish();
+}
+
+/** (rip, pc, cursor, cpu, tlb): charges the chain up to and with the record at pc, then dispatches. */
+function branchToBody(dispatch: number): Uint8Array {
+  const [rip, pc, cursor, cpu, tlb] = [0, 1, 2, 3, 4];
+  const f = new FunctionWriter(5);
+  const rest = f.local(I32);
+  f.get(cursor).get(pc).i32Sub().i32Const(RECORD.bytes).i32Sub().tee(rest);
+  f.get(cpu).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if(); // lt_s
+  f.get(cpu).get(rip).i64Store(STATE.rip);
+  f.get(cpu).get(rest).i32Store(STATE.budget);
+  f.i32Const(EXIT.budget).return();
+  f.end();
+  f.get(rip).get(pc).get(rest).get(cpu).get(tlb).returnCall(dispatch);
+  return f.finish();
+}
+
+/** As branchTo; when the target lies in the page of the branch and has a record, the branch is linked to it. */
+function branchAndLinkBody(branchTo: number): Uint8Array {
+  const [rip, pc, cursor, cpu, tlb] = [0, 1, 2, 3, 4];
+  const f = new FunctionWriter(5);
+  const offset = f.local(I64);
+  const entry = f.local(I32);
+  f.get(rip).get(cpu).i64Load(STATE.ripBase).op(0x7d).tee(offset).i64Const(4096n).op(0x54).if();
+  // The page being executed is usually in the execute TLB; if not, the link waits for the next time.
+  const linear = f.local(I64);
+  f.get(rip).get(cpu).i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base).i64Add().set(linear);
+  f.get(linear).wrap().i32Const(12).op(0x76).i32Const(TLB.executeEntries - 1).i32And();
+  f.i32Const(4).op(0x74).get(tlb).i32Add().tee(entry);
+  f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if();
+  f.get(pc);
+  f.get(entry).i32Load(TLB.execute + TLB.executeMap);
+  f.get(offset).wrap().i32Const(2).op(0x74).i32Add().i32Load(0);
+  f.i32Store(RECORD.link);
+  f.end();
+  f.end();
+  f.get(rip).get(pc).get(cursor).get(cpu).get(tlb).returnCall(branchTo);
+  return f.finish();
+}
+
+/** (pc, cursor, cpu, tlb, status). */
+function afterHelperBody(leave: number, dispatch: number): Uint8Array {
+  const status = 4;
+  const f = new FunctionWriter(5);
+  const rest = f.local(I32);
+  f.get(status).i32Const(EXIT.fault).op(0x46).if();
+  f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).get(status).returnCall(leave);
+  f.end();
+  f.get(CURSOR).get(PC).i32Sub().i32Const(RECORD.bytes).i32Sub().set(rest);
+  f.get(CPU).get(rest).i32Store(STATE.budget);
+  f.get(status).i32Const(EXIT.redirect).op(0x47).if();
+  f.get(status).return();
+  f.end();
+  f.get(rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
+  f.i32Const(EXIT.budget).return();
+  f.end();
+  f.get(CPU).i64Load(STATE.rip).get(PC).get(rest).get(CPU).get(CPU).i32Load(STATE.tlb).returnCall(dispatch);
+  return f.finish();
+}
+
+/** Decoding stopped here: dispatch to ripBase + start. The record itself is not charged. */
+function nextBody(dispatch: number): FunctionWriter {
+  const f = new FunctionWriter(4);
+  f.get(CPU).i64Load(STATE.ripBase).get(PC).memory([0x33], RECORD.start).i64Add();
+  f.get(PC).get(CURSOR).get(PC).i32Sub().get(CPU).get(TLB_BASE).returnCall(dispatch);
+  return f;
+}
+
+function jumpBody(handlerType: number): FunctionWriter {
+  const f = new FunctionWriter(4);
+  const link = f.local(I32);
+  f.get(PC).i32Load(RECORD.link).tee(link);
+  f.get(CURSOR).get(PC).i32Sub().get(link).i32Add();
+  f.get(CPU).get(TLB_BASE).get(link).i32Load(RECORD.handler).returnCallIndirect(handlerType);
+  return f;
+}
+
+/** Continues when the execute TLB still maps the next page to the frame in `link`. */
+function crossingBody(handlerType: number, leave: number): FunctionWriter {
+  const f = new FunctionWriter(4);
+  const linear = f.local(I64);
+  const entry = f.local(I32);
+  f.get(CPU).i64Load(STATE.ripBase).i64Const(4096n).i64Add();
+  f.get(CPU).i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base).i64Add().set(linear);
+  f.get(linear).wrap().i32Const(12).op(0x76).i32Const(TLB.executeEntries - 1).i32And();
+  f.i32Const(4).op(0x74).get(TLB_BASE).i32Add().tee(entry);
+  f.i64Load(TLB.execute).get(linear).op(0x51); // equal: the address is page-aligned
+  f.get(entry).i32Load(TLB.execute + TLB.executeFrame).get(PC).i32Load(RECORD.link).op(0x46).i32And().if();
+  f.get(PC).i32Const(RECORD.bytes).i32Add();
+  f.get(CURSOR).i32Const(RECORD.bytes).i32Add().get(CPU).get(TLB_BASE);
+  f.get(PC).i32Load(RECORD.bytes + RECORD.handler).returnCallIndirect(handlerType);
+  f.end();
+  f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(EXIT.stale).returnCall(leave);
+  return f;
+}
+
+/** Raises an exception with error code 0. */
+function raiseBody(leave: number, vector: number): FunctionWriter {
+  const f = new FunctionWriter(4);
+  f.get(CPU).i32Const(vector).i32Store(STATE.faultVector);
+  f.get(CPU).i32Const(0).i32Store(STATE.faultErrorCode);
+  f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(EXIT.fault).returnCall(leave);
+  return f;
+}

@@ -1,0 +1,268 @@
+import type { Helper } from '../x86/cpu.ts';
+import { EFLAGS } from '../x86/cpu-state.ts';
+import { Decoder } from '../x86/decoder.ts';
+import type { Encoding } from '../x86/encoding.ts';
+import type { GuestFault } from '../x86/fault.ts';
+import type { OpcodeTable } from '../x86/opcode-table.ts';
+import { ACCESS_EXECUTE } from '../x86/paging/mod.ts';
+import { CS, STATE } from '../x86/state.ts';
+import { deliverDebugTrap } from '../x86/system/deliver.ts';
+import { ATTENTION, BaseVcpu } from './base-vcpu.ts';
+import { CodeCache } from './code-cache.ts';
+import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
+import { HandlerSet, usualShapes } from './handlers/handler-set.ts';
+import type { HelperSignature } from './handlers/runtime.ts';
+import { FAULTED, NOT_RAM } from './mmu.ts';
+import { EXIT, RECORD } from './record.ts';
+
+/** Longest stretch between two looks at the clock and the devices, in instructions. */
+const MAX_BUDGET = 2 ** 24;
+/** DR6.BS: the trap came from single-stepping. */
+const DR6_SINGLE_STEP = 1 << 14;
+
+/** The handler engine: decoded records, threaded code, nothing compiled on the way. */
+export class InterpVcpu extends BaseVcpu {
+  readonly decoder: Decoder;
+  readonly handlers: HandlerSet;
+  readonly cache: CodeCache;
+  readonly #halves: Uint16Array;
+  #instructions = 0;
+  /** what is left of the present `run`, in bytes of records */
+  #left = 0;
+  #nextLow = 0;
+  #nextHigh = 0;
+
+  /** Frame behind the page being decoded, for instructions that cross into it. */
+  readonly #nextPage = {
+    frameAfter: (): number => {
+      const place = this.mmu.translate(this.#nextLow, this.#nextHigh, ACCESS_EXECUTE, this.mmu.privilege);
+      if (place < 0) return -1;
+      const page = this.cache.page(place, this.mode);
+      this.mmu.tlb.fillExecute(this.mmu.privilege, this.#nextLow, this.#nextHigh, page.map, place);
+      return place;
+    },
+  };
+
+  constructor(host: VcpuHost, table: OpcodeTable, helpers: Readonly<Record<string, Helper>>) {
+    super(host);
+    const pool = host.memory.pool;
+    this.#halves = new Uint16Array(pool.memory.buffer);
+    this.decoder = new Decoder(table, (feature) => host.model.has(feature));
+    const signatures = new Map<string, HelperSignature>();
+    const helperImports: WebAssembly.ModuleImports = {};
+    for (const [name, helper] of Object.entries(helpers)) {
+      signatures.set(name, { params: helper.params, result: helper.result ?? 'i32' });
+      helperImports[name] =
+        helper.result === undefined
+          ? (...args: unknown[]) => this.#effect(helper, args)
+          : (...args: unknown[]) => helper.run(this, ...args);
+    }
+    const mmu = this.mmu;
+    this.handlers = new HandlerSet(
+      {
+        memory: pool.memory,
+        memoryPages: pool.bytes.length / 65_536,
+        shared: true,
+        helpers: signatures,
+        imports: {
+          vm: {
+            loadSlow: (low: number, high: number, bytes: number) => mmu.loadSlow(low, high, bytes),
+            updateSlow: (low: number, high: number, bytes: number) => mmu.updateSlow(low, high, bytes),
+            storeSlow: (low: number, high: number, bytes: number) => mmu.storeSlow(low, high, bytes),
+          },
+          helpers: helperImports,
+        },
+      },
+      usualShapes(table.encodings, (encoding) => this.#announced(encoding)),
+    );
+    this.cache = new CodeCache(pool, host.memory, this.decoder, this.handlers);
+    this.cache.onCodeFrame = (frame) => mmu.tlb.protectFrame(frame);
+    this.cache.onFlush = () => mmu.tlb.flushExecute();
+    mmu.onCodeWrite = (frame, offset, bytes) => this.cache.invalidate(frame, offset, bytes);
+    host.memory.codeWriteListener = (frame, offset, bytes) => this.cache.invalidate(frame, offset, bytes);
+  }
+
+  #announced(encoding: Encoding): boolean {
+    for (const attribute of encoding.attributes) {
+      if (attribute.startsWith('cpuid:') && !this.host.model.has(attribute.slice(6))) return false;
+    }
+    return true;
+  }
+
+  // --- called from compiled code
+
+  #effect(helper: Helper, args: readonly unknown[]): number {
+    this.redirected = false;
+    const fault = this.runHelper(helper, args);
+    const state = this.state;
+    if (fault !== undefined) {
+      this.#recordFault(fault);
+      return EXIT.fault;
+    }
+    if (state.get32(STATE.halted) !== 0) {
+      if (!this.redirected) state.set64(STATE.rip, this.nextRip());
+      return EXIT.halt;
+    }
+    if (this.exitRequested) {
+      if (!this.redirected) state.set64(STATE.rip, this.nextRip());
+      return EXIT.stop;
+    }
+    return this.redirected ? EXIT.redirect : 0;
+  }
+
+  #recordFault(fault: GuestFault): void {
+    const state = this.state;
+    state.set32(STATE.faultVector, fault.vector);
+    state.set32(STATE.faultErrorCode, fault.errorCode);
+    if (fault.address !== undefined) state.set64(STATE.faultAddress, BigInt.asUintN(64, fault.address));
+  }
+
+  currentRip(): bigint {
+    return this.#ripOf(this.state.get32(STATE.pc), false);
+  }
+  nextRip(): bigint {
+    return this.#ripOf(this.state.get32(STATE.pc), true);
+  }
+
+  #ripOf(record: number, next: boolean): bigint {
+    const start = this.#halves[(record + RECORD.start) >> 1] as number;
+    const length = next ? (this.linear[record + RECORD.length] as number) : 0;
+    const rip = this.state.get64(STATE.ripBase) + BigInt(start + length);
+    return this.mode.bits === 64 ? BigInt.asUintN(64, rip) : BigInt.asUintN(this.mode.bits, rip);
+  }
+
+  // --- running
+
+  run(budget: number): VcpuExit {
+    const state = this.state;
+    const total = Math.min(budget, MAX_BUDGET) * RECORD.bytes;
+    this.#left = total;
+    this.exitRequested = false;
+    let exit: VcpuExit | undefined;
+    let events = true;
+    while (exit === undefined) {
+      if (events || state.get32(STATE.attention) !== 0) {
+        events = false;
+        state.set32(STATE.attention, 0);
+        if (this.exitRequested) {
+          exit = 'budget';
+          break;
+        }
+        if (!this.deliverEvents()) {
+          exit = 'shutdown';
+          break;
+        }
+        if (state.get32(STATE.halted) !== 0) {
+          exit = 'halt';
+          break;
+        }
+      }
+      if (this.#left <= 0) {
+        exit = 'budget';
+        break;
+      }
+      const record = this.#find();
+      if (record < 0) {
+        if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip))) exit = 'shutdown';
+        continue;
+      }
+      if ((state.get32(STATE.eflags) & EFLAGS.TF) !== 0) {
+        if (!this.#step(record)) exit = 'shutdown';
+        continue;
+      }
+      const code = this.handlers.enter(record, record + this.#left, state.base, state.get32(STATE.tlb));
+      this.#left = state.get32(STATE.budget) | 0;
+      switch (code) {
+        case EXIT.lookup:
+          this.exits['lookup'] = (this.exits['lookup'] ?? 0) + 1;
+          break;
+        case EXIT.fault:
+          state.set64(STATE.rip, this.currentRip());
+          if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip))) exit = 'shutdown';
+          break;
+        case EXIT.stale:
+          this.count('stale');
+          state.set64(STATE.rip, this.currentRip());
+          break;
+        case EXIT.halt:
+          this.count('halt');
+          events = true;
+          break;
+        case EXIT.stop:
+          events = true;
+          break;
+        default:
+          this.count('budget');
+          events = true;
+      }
+    }
+    this.#instructions += (total - this.#left) / RECORD.bytes;
+    return exit;
+  }
+
+  /** The record at STATE.rip, decoded if need be; -1 when fetching it faults (recorded). */
+  #find(): number {
+    const state = this.state;
+    const mmu = this.mmu;
+    const rip = state.get64(STATE.rip);
+    const linear = this.mode.bits === 64 ? rip : BigInt.asUintN(32, rip + state.segmentBase(CS));
+    const low = Number(BigInt.asIntN(32, linear));
+    const high = Number(BigInt.asIntN(32, linear >> 32n));
+    const offset = low & 0xfff;
+    this.#nextLow = ((low & ~0xfff) + 4096) | 0;
+    this.#nextHigh = this.#nextLow === 0 ? (high + 1) | 0 : high;
+    if (this.mode.bits !== 64) this.#nextHigh = 0;
+    this.cache.ensureRoom();
+    const place = mmu.translate(low, high, ACCESS_EXECUTE, mmu.privilege);
+    if (place === FAULTED) return -1;
+    if (place === NOT_RAM) return this.#executeDevice();
+    const page = this.cache.page(place - offset, this.mode);
+    mmu.tlb.fillExecute(mmu.privilege, low, high, page.map, place - offset);
+    state.set64(STATE.ripBase, rip - BigInt(offset));
+    let record = this.cache.record(page, offset, this.#nextPage);
+    const guarded = record < 0 ? -1 : this.cache.guardedFrame(record);
+    if (guarded >= 0 && this.#nextPage.frameAfter() !== guarded) {
+      this.cache.dropStale(page, offset);
+      record = this.cache.record(page, offset, this.#nextPage);
+    }
+    return record;
+  }
+
+  /** Code outside RAM: nothing is there to run on this board but open bus, which is no instruction. */
+  #executeDevice(): number {
+    this.state.set32(STATE.faultVector, 6);
+    this.state.set32(STATE.faultErrorCode, 0);
+    return -1;
+  }
+
+  /** Runs one instruction under EFLAGS.TF and delivers the debug trap behind it. False after a triple fault. */
+  #step(record: number): boolean {
+    const state = this.state;
+    const scratch = this.cache.single(record);
+    state.set32(STATE.attention, ATTENTION);
+    const code = this.handlers.enter(scratch, scratch + this.#left, state.base, state.get32(STATE.tlb));
+    this.#left = state.get32(STATE.budget) | 0;
+    this.count('single step');
+    if (code === EXIT.fault) {
+      state.set64(STATE.rip, this.currentRip());
+      return this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip));
+    }
+    if (code === EXIT.stepped) state.set64(STATE.rip, this.#ripOf(scratch, true));
+    return deliverDebugTrap(this, DR6_SINGLE_STEP, state.get64(STATE.rip)) === 'delivered';
+  }
+
+  stats(): VcpuStats {
+    return {
+      instructions: this.#instructions,
+      exits: { ...this.exits, mmio: this.mmu.mmioAccesses },
+      tlb: { hits: 0, misses: this.mmu.misses, flushes: this.mmu.tlb.flushes },
+      invalidations: this.cache.invalidations,
+      tiers: { reference: 0, handlers: this.#instructions, regions: 0 },
+      decoded: this.cache.decoded,
+      codeCacheBytes: this.cache.bytesUsed,
+      codeCacheFlushes: this.cache.flushes,
+      handlers: this.handlers.handlers,
+      handlerBytes: this.handlers.moduleBytes,
+    };
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The software TLB in linear memory, one for each privilege (see PRIVILEGE), direct-mapped by page
+ * number. A data entry:
+ *
+ *   +0  i64 read tag    linear address of the page, or a value that no address of this index matches
+ *   +8  i64 write tag
+ *   +16 i32 addend      linear-memory offset of the frame minus the low half of the page's address
+ *   +20 i32 global      1: survives a write of CR3
+ *   +24 i32 used        1: listed in the journal of filled entries
+ *
+ * A hit for an access of n bytes is one xor and one unsigned compare: (address ^ tag) <= 4096 - n tests
+ * page, permission and page crossing together.
+ *
+ * Behind the data entries lie the execute entries:
+ *
+ *   +0  i64 tag         linear address of the page
+ *   +8  u32 map         the page's record map: u32 for each byte of the page, 0 where nothing is decoded
+ *   +12 u32 frame       linear-memory offset of the frame
+ */
+export const TLB = {
+  entries: 1024,
+  entryBytes: 32,
+  read: 0,
+  write: 8,
+  addend: 16,
+  global: 20,
+  used: 24,
+  /** offset of the execute entries from the TLB's base */
+  execute: 1024 * 32,
+  executeEntries: 256,
+  executeEntryBytes: 16,
+  executeMap: 8,
+  executeFrame: 12,
+  /** bytes of one privilege's TLB */
+  bytes: 1024 * 32 + 256 * 16,
+} as const;
+
+/** The TLBs of a vCPU. A supervisor with EFLAGS.AC set may see user pages that SMAP hides otherwise. */
+export const PRIVILEGE = { user: 0, supervisor: 1, supervisorAc: 2, count: 3 } as const;

@@ -1,0 +1,183 @@
+import { assert, VivariumError } from '../util/mod.ts';
+import { type FramePool, PAGE_BYTES, PAGE_SHIFT } from './frame-pool.ts';
+
+/** A contiguous range of guest-physical RAM. */
+export interface RamRange {
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/** Page-map entries below this are not frames. */
+const NOT_RAM = 0;
+const ABSENT = 1;
+
+/** Told when memory that holds translated code is written by anything but the vCPU's own stores. */
+export type CodeWriteListener = (frameOffset: number, pageOffset: number, bytes: number) => void;
+
+/**
+ * Guest-physical memory: pages mapped onto frames of a pool. A page is absent (reads as zero, costs
+ * nothing) until it is first written. All access from outside the engine goes through here and is
+ * bounds-checked.
+ */
+export class GuestMemory {
+  readonly pool: FramePool;
+  readonly ranges: readonly RamRange[];
+  /** frame number (linear offset / 4096) by guest frame number, or NOT_RAM, or ABSENT */
+  readonly pageMap: Uint32Array;
+  /** one bit per linear frame: holds translated code */
+  readonly #codeFrames: Uint8Array;
+  /** frame that stands for every absent page on reads */
+  readonly zeroFrame: number;
+  readonly #home: number;
+  readonly #homeBase: Uint32Array;
+  #framesTouched = 0;
+  codeWriteListener: CodeWriteListener | undefined;
+
+  constructor(pool: FramePool, ranges: readonly RamRange[]) {
+    this.pool = pool;
+    this.ranges = ranges;
+    let pages = 0;
+    let topPage = 0;
+    for (const range of ranges) {
+      assert(range.start % PAGE_BYTES === 0 && range.bytes % PAGE_BYTES === 0, 'RAM range alignment');
+      pages += range.bytes / PAGE_BYTES;
+      topPage = Math.max(topPage, (range.start + range.bytes) / PAGE_BYTES);
+    }
+    this.zeroFrame = pool.reserve(PAGE_BYTES);
+    this.#home = pool.reserve(pages * PAGE_BYTES);
+    this.pageMap = new Uint32Array(topPage);
+    this.#homeBase = new Uint32Array(topPage);
+    this.#codeFrames = new Uint8Array(pool.bytes.length / PAGE_BYTES);
+    let frame = this.#home / PAGE_BYTES;
+    for (const range of ranges) {
+      const first = range.start / PAGE_BYTES;
+      for (let page = 0; page < range.bytes / PAGE_BYTES; page++) {
+        this.pageMap[first + page] = ABSENT;
+        this.#homeBase[first + page] = frame++;
+      }
+    }
+  }
+
+  /** Linear memory that `GuestMemory` of `ramBytes` needs from its pool. */
+  static poolBytes(ramBytes: number): number {
+    return ramBytes + 2 * PAGE_BYTES;
+  }
+
+  /** Frames that were ever written. */
+  get framesTouched(): number {
+    return this.#framesTouched;
+  }
+
+  /** True when all of `[gpa, gpa + bytes)` is RAM. */
+  contains(gpa: number, bytes: number): boolean {
+    for (const range of this.ranges) {
+      if (gpa >= range.start && gpa + bytes <= range.start + range.bytes) return true;
+    }
+    return false;
+  }
+
+  /** True when the page is RAM. */
+  isRam(gfn: number): boolean {
+    return gfn < this.pageMap.length && this.pageMap[gfn] !== NOT_RAM;
+  }
+
+  /** Linear offset of the frame behind page `gfn` for reading (the zero frame when absent), or -1. */
+  frameForRead(gfn: number): number {
+    if (gfn >= this.pageMap.length) return -1;
+    const entry = this.pageMap[gfn] as number;
+    if (entry > ABSENT) return entry * PAGE_BYTES;
+    return entry === ABSENT ? this.zeroFrame : -1;
+  }
+
+  /** Linear offset of the frame behind page `gfn` for writing, allocated when absent; -1 when not RAM. */
+  frameForWrite(gfn: number): number {
+    if (gfn >= this.pageMap.length) return -1;
+    const entry = this.pageMap[gfn] as number;
+    if (entry > ABSENT) return entry * PAGE_BYTES;
+    if (entry === NOT_RAM) return -1;
+    const frame = this.#homeBase[gfn] as number;
+    this.pageMap[gfn] = frame;
+    this.#framesTouched++;
+    return frame * PAGE_BYTES;
+  }
+
+  /** True when page `gfn` is RAM that has a frame of its own. */
+  isPresent(gfn: number): boolean {
+    return gfn < this.pageMap.length && (this.pageMap[gfn] as number) > ABSENT;
+  }
+
+  /** Marks whether the frame at linear `offset` holds translated code. */
+  setCode(offset: number, holds: boolean): void {
+    this.#codeFrames[offset >>> PAGE_SHIFT] = holds ? 1 : 0;
+  }
+
+  /** True when the frame at linear `offset` holds translated code. */
+  hasCode(offset: number): boolean {
+    return this.#codeFrames[offset >>> PAGE_SHIFT] === 1;
+  }
+
+  /** Reads guest-physical bytes into `target`. Throws `guest-address` when some are not RAM. */
+  read(gpa: number, target: Uint8Array): void {
+    this.#check(gpa, target.length);
+    let done = 0;
+    while (done < target.length) {
+      const at = gpa + done;
+      const inPage = at % PAGE_BYTES;
+      const count = Math.min(PAGE_BYTES - inPage, target.length - done);
+      const frame = this.frameForRead(Math.floor(at / PAGE_BYTES));
+      target.set(this.pool.bytes.subarray(frame + inPage, frame + inPage + count), done);
+      done += count;
+    }
+  }
+
+  /** Writes guest-physical bytes. Throws `guest-address` when some are not RAM, before writing any. */
+  write(gpa: number, source: Uint8Array): void {
+    this.#check(gpa, source.length);
+    let done = 0;
+    while (done < source.length) {
+      const at = gpa + done;
+      const inPage = at % PAGE_BYTES;
+      const count = Math.min(PAGE_BYTES - inPage, source.length - done);
+      const frame = this.frameForWrite(Math.floor(at / PAGE_BYTES));
+      this.pool.bytes.set(source.subarray(done, done + count), frame + inPage);
+      if (this.hasCode(frame)) this.codeWriteListener?.(frame, inPage, count);
+      done += count;
+    }
+  }
+
+  /** Aligned 32-bit read for page-table walks: unsigned, 0xffffffff where there is no RAM. */
+  read32(gpa: number): number {
+    const frame = this.frameForRead(Math.floor(gpa / PAGE_BYTES));
+    if (frame < 0) return 0xffff_ffff;
+    return (this.pool.words[(frame + (gpa % PAGE_BYTES)) >>> 2] as number) >>> 0;
+  }
+
+  /** Aligned 32-bit write; ignored where there is no RAM. */
+  write32(gpa: number, value: number): void {
+    const frame = this.frameForWrite(Math.floor(gpa / PAGE_BYTES));
+    if (frame < 0) return;
+    const inPage = gpa % PAGE_BYTES;
+    this.pool.words[(frame + inPage) >>> 2] = value;
+    if (this.hasCode(frame)) this.codeWriteListener?.(frame, inPage, 4);
+  }
+
+  /** Stores `replacement` when the aligned four bytes at `gpa` are `expected`; false when they are not. */
+  compareExchange32(gpa: number, expected: number, replacement: number): boolean {
+    const frame = this.frameForWrite(Math.floor(gpa / PAGE_BYTES));
+    if (frame < 0) return true; // writes beyond RAM are lost
+    const inPage = gpa % PAGE_BYTES;
+    const index = (frame + inPage) >>> 2;
+    if (Atomics.compareExchange(this.pool.words, index, expected, replacement) !== (expected | 0)) return false;
+    if (this.hasCode(frame)) this.codeWriteListener?.(frame, inPage, 4);
+    return true;
+  }
+
+  #check(gpa: number, bytes: number): void {
+    if (!this.contains(gpa, bytes)) {
+      throw new VivariumError(
+        'guest-address',
+        `guest-physical range 0x${gpa.toString(16)} + ${bytes} bytes is not RAM`,
+      );
+    }
+  }
+}

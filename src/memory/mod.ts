@@ -1,0 +1,2 @@
+export { FramePool, PAGE_BYTES, PAGE_SHIFT } from './frame-pool.ts';
+export { type CodeWriteListener, GuestMemory, type RamRange } from './guest-memory.ts';

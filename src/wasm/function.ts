@@ -1,0 +1,208 @@
+import { ByteWriter } from './bytes.ts';
+
+/** Value types by their binary codes. */
+export const I32 = 0x7f;
+export const I64 = 0x7e;
+export const F32 = 0x7d;
+export const F64 = 0x7c;
+export const V128 = 0x7b;
+export const FUNCREF = 0x70;
+export const VOID = 0x40;
+export type ValueType = typeof I32 | typeof I64 | typeof F32 | typeof F64 | typeof V128;
+
+/**
+ * Writes the body of one WebAssembly function. Methods are the instructions, by name; operands of
+ * memory instructions are static offsets.
+ */
+export class FunctionWriter {
+  readonly code = new ByteWriter(512);
+  readonly #params: number;
+  readonly #locals: ValueType[] = [];
+
+  /** @param params number of parameters: locals are numbered after them */
+  constructor(params: number) {
+    this.#params = params;
+  }
+
+  /** Declares a local and returns its index. */
+  local(type: ValueType): number {
+    this.#locals.push(type);
+    return this.#params + this.#locals.length - 1;
+  }
+
+  op(...opcode: number[]): this {
+    for (const byte of opcode) this.code.u8(byte);
+    return this;
+  }
+  bytes(opcode: readonly number[]): this {
+    this.code.append(opcode);
+    return this;
+  }
+
+  get(local: number): this {
+    this.code.u8(0x20);
+    this.code.u32(local);
+    return this;
+  }
+  set(local: number): this {
+    this.code.u8(0x21);
+    this.code.u32(local);
+    return this;
+  }
+  tee(local: number): this {
+    this.code.u8(0x22);
+    this.code.u32(local);
+    return this;
+  }
+
+  i32Const(value: number): this {
+    this.code.u8(0x41);
+    this.code.s32(value);
+    return this;
+  }
+  i64Const(value: bigint): this {
+    this.code.u8(0x42);
+    this.code.s64(value);
+    return this;
+  }
+  v128Const(bytes: Uint8Array): this {
+    this.code.append([0xfd, 0x0c]);
+    this.code.append(bytes);
+    return this;
+  }
+
+  /** A load or store: `opcode` bytes, static `offset`; alignment hint 0. */
+  memory(opcode: readonly number[], offset: number): this {
+    this.code.append(opcode);
+    this.code.u8(0);
+    this.code.u32(offset);
+    return this;
+  }
+  i32Load(offset: number): this {
+    return this.memory([0x28], offset);
+  }
+  i64Load(offset: number): this {
+    return this.memory([0x29], offset);
+  }
+  i32Load8u(offset: number): this {
+    return this.memory([0x2d], offset);
+  }
+  i32Load16u(offset: number): this {
+    return this.memory([0x2f], offset);
+  }
+  i32Store(offset: number): this {
+    return this.memory([0x36], offset);
+  }
+  i64Store(offset: number): this {
+    return this.memory([0x37], offset);
+  }
+
+  i32Add(): this {
+    return this.op(0x6a);
+  }
+  i32Sub(): this {
+    return this.op(0x6b);
+  }
+  i32And(): this {
+    return this.op(0x71);
+  }
+  i32Or(): this {
+    return this.op(0x72);
+  }
+  i32Eqz(): this {
+    return this.op(0x45);
+  }
+  i64Add(): this {
+    return this.op(0x7c);
+  }
+  wrap(): this {
+    return this.op(0xa7);
+  }
+
+  block(type: number = VOID): this {
+    return this.op(0x02, type);
+  }
+  loop(type: number = VOID): this {
+    return this.op(0x03, type);
+  }
+  if(type: number = VOID): this {
+    return this.op(0x04, type);
+  }
+  else(): this {
+    return this.op(0x05);
+  }
+  end(): this {
+    return this.op(0x0b);
+  }
+  br(depth: number): this {
+    this.code.u8(0x0c);
+    this.code.u32(depth);
+    return this;
+  }
+  brIf(depth: number): this {
+    this.code.u8(0x0d);
+    this.code.u32(depth);
+    return this;
+  }
+  brTable(depths: readonly number[], otherwise: number): this {
+    this.code.u8(0x0e);
+    this.code.u32(depths.length);
+    for (const depth of depths) this.code.u32(depth);
+    this.code.u32(otherwise);
+    return this;
+  }
+  return(): this {
+    return this.op(0x0f);
+  }
+  call(functionIndex: number): this {
+    this.code.u8(0x10);
+    this.code.u32(functionIndex);
+    return this;
+  }
+  callIndirect(typeIndex: number): this {
+    this.code.u8(0x11);
+    this.code.u32(typeIndex);
+    this.code.u8(0);
+    return this;
+  }
+  returnCall(functionIndex: number): this {
+    this.code.u8(0x12);
+    this.code.u32(functionIndex);
+    return this;
+  }
+  returnCallIndirect(typeIndex: number): this {
+    this.code.u8(0x13);
+    this.code.u32(typeIndex);
+    this.code.u8(0);
+    return this;
+  }
+  unreachable(): this {
+    return this.op(0x00);
+  }
+  drop(): this {
+    return this.op(0x1a);
+  }
+  select(): this {
+    return this.op(0x1b);
+  }
+
+  /** The function's entry in the code section, without its size. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const out = new ByteWriter(this.code.length + 16);
+    // Runs of equal types share one declaration.
+    const runs: [number, ValueType][] = [];
+    for (const type of this.#locals) {
+      const last = runs.at(-1);
+      if (last !== undefined && last[1] === type) last[0]++;
+      else runs.push([1, type]);
+    }
+    out.u32(runs.length);
+    for (const [count, type] of runs) {
+      out.u32(count);
+      out.u8(type);
+    }
+    out.append(this.code.peek());
+    out.u8(0x0b);
+    return out.finish();
+  }
+}

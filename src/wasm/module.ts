@@ -1,0 +1,187 @@
+import { assert } from '../util/mod.ts';
+import { ByteWriter } from './bytes.ts';
+import { FUNCREF, type ValueType } from './function.ts';
+
+export interface FunctionType {
+  readonly params: readonly ValueType[];
+  readonly results: readonly ValueType[];
+}
+
+interface Import {
+  readonly module: string;
+  readonly name: string;
+  readonly write: (out: ByteWriter) => void;
+}
+
+/**
+ * Assembles a WebAssembly module (binary format, core specification chapter 5): one imported memory, at
+ * most one imported table, imported and own functions, exports and one active element segment.
+ */
+export class ModuleWriter {
+  readonly #types: FunctionType[] = [];
+  readonly #typeKeys = new Map<string, number>();
+  readonly #imports: Import[] = [];
+  #importedFunctions = 0;
+  readonly #functions: { type: number; body: Uint8Array | undefined; name: string | undefined }[] = [];
+  readonly #exports: { name: string; index: number }[] = [];
+  readonly #elements: { offset: number; functions: number[] }[] = [];
+
+  type(params: readonly ValueType[], results: readonly ValueType[]): number {
+    const key = `${params.join(' ')}>${results.join(' ')}`;
+    let index = this.#typeKeys.get(key);
+    if (index === undefined) {
+      index = this.#types.length;
+      this.#types.push({ params, results });
+      this.#typeKeys.set(key, index);
+    }
+    return index;
+  }
+
+  /** Imports a function; all imports come before the first own function. Returns its index. */
+  importFunction(module: string, name: string, type: number): number {
+    assert(this.#functions.length === 0, 'imports come before own functions');
+    this.#imports.push({
+      module,
+      name,
+      write: (out) => {
+        out.u8(0);
+        out.u32(type);
+      },
+    });
+    return this.#importedFunctions++;
+  }
+
+  importMemory(module: string, name: string, pages: number, maximum: number, shared: boolean): void {
+    this.#imports.push({
+      module,
+      name,
+      write: (out) => {
+        out.append([2, shared ? 3 : 1]);
+        out.u32(pages);
+        out.u32(maximum);
+      },
+    });
+  }
+
+  importTable(module: string, name: string, minimum: number): void {
+    this.#imports.push({
+      module,
+      name,
+      write: (out) => {
+        out.append([1, FUNCREF, 0]);
+        out.u32(minimum);
+      },
+    });
+  }
+
+  /** Reserves a function's index so that others can call it before its body is known. */
+  declareFunction(type: number, name?: string): number {
+    this.#functions.push({ type, body: undefined, name });
+    return this.#importedFunctions + this.#functions.length - 1;
+  }
+
+  /** Gives a declared function its body (`FunctionWriter.finish`). */
+  defineFunction(index: number, body: Uint8Array): void {
+    const entry = this.#functions[index - this.#importedFunctions];
+    assert(entry !== undefined && entry.body === undefined, 'function defined once');
+    entry.body = body;
+  }
+
+  /** Declares and defines in one step. */
+  addFunction(type: number, body: Uint8Array, name?: string): number {
+    const index = this.declareFunction(type, name);
+    this.defineFunction(index, body);
+    return index;
+  }
+
+  exportFunction(name: string, index: number): void {
+    this.#exports.push({ name, index });
+  }
+
+  /** Puts functions into the imported table from `offset` on, at instantiation. */
+  addElements(offset: number, functions: number[]): void {
+    this.#elements.push({ offset, functions });
+  }
+
+  finish(options: { names?: boolean } = {}): Uint8Array<ArrayBuffer> {
+    const out = new ByteWriter(1 << 16);
+    out.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+    section(out, 1, (body) => {
+      body.u32(this.#types.length);
+      for (const { params, results } of this.#types) {
+        body.u8(0x60);
+        body.u32(params.length);
+        body.append(params);
+        body.u32(results.length);
+        body.append(results);
+      }
+    });
+    section(out, 2, (body) => {
+      body.u32(this.#imports.length);
+      for (const { module, name, write } of this.#imports) {
+        body.name(module);
+        body.name(name);
+        write(body);
+      }
+    });
+    section(out, 3, (body) => {
+      body.u32(this.#functions.length);
+      for (const { type } of this.#functions) body.u32(type);
+    });
+    section(out, 7, (body) => {
+      body.u32(this.#exports.length);
+      for (const { name, index } of this.#exports) {
+        body.name(name);
+        body.u8(0);
+        body.u32(index);
+      }
+    });
+    if (this.#elements.length > 0) {
+      section(out, 9, (body) => {
+        body.u32(this.#elements.length);
+        for (const { offset, functions } of this.#elements) {
+          body.u32(0);
+          body.u8(0x41);
+          body.s32(offset);
+          body.u8(0x0b);
+          body.u32(functions.length);
+          for (const index of functions) body.u32(index);
+        }
+      });
+    }
+    section(out, 10, (body) => {
+      body.u32(this.#functions.length);
+      for (const { body: code, name } of this.#functions) {
+        assert(code !== undefined, `function ${name ?? ''} has a body`);
+        body.u32(code.length);
+        body.append(code);
+      }
+    });
+    if (options.names === true) this.#writeNames(out);
+    return out.finish();
+  }
+
+  #writeNames(out: ByteWriter): void {
+    section(out, 0, (body) => {
+      body.name('name');
+      section(body, 1, (map) => {
+        const named = this.#functions
+          .map(({ name }, index) => ({ name, index: index + this.#importedFunctions }))
+          .filter(({ name }) => name !== undefined);
+        map.u32(named.length);
+        for (const { name, index } of named) {
+          map.u32(index);
+          map.name(name as string);
+        }
+      });
+    });
+  }
+}
+
+function section(out: ByteWriter, id: number, write: (body: ByteWriter) => void): void {
+  const body = new ByteWriter(1024);
+  write(body);
+  out.u8(id);
+  out.u32(body.length);
+  out.append(body.peek());
+}
