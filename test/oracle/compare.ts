@@ -15,8 +15,8 @@ export function differences(each: GeneratedCase, expected: Outcome, actual: Outc
   const note = (what: string, want: string, got: string) => {
     if (want !== got) lines.push(`${what}: expected ${want}, got ${got}`);
   };
+  if (deviation(each, expected, actual) !== undefined) return [];
   note('end', outcomeName(expected), outcomeName(actual));
-  if (lines.length === 0 && deviation(each, expected, actual) !== undefined) return [];
   if (expected.vector === PF && actual.vector === PF) {
     note('error code', errorCode(expected), errorCode(actual));
     note('fault address', hex(expected.faultAddress), hex(actual.faultAddress));

@@ -16,8 +16,8 @@ import {
   GUEST_BYTES,
   handlerOf,
   STACK_SELECTOR,
-  stackTopPhysical,
   SYSTEM_REGISTERS,
+  stackTopPhysical,
   writeGuestTables,
 } from './guest-tables.ts';
 import {
@@ -124,7 +124,9 @@ export class EngineProcessor implements Processor {
 
   #lastFault(): string {
     const fault = this.#vcpu.lastFault;
-    return fault === undefined ? 'no fault' : `vector ${fault.vector} at 0x${fault.rip.toString(16)}`;
+    return fault === undefined
+      ? 'no fault'
+      : `vector ${fault.vector} at 0x${fault.rip.toString(16)}`;
   }
 
   /** A vCPU as the kernel of a 64-bit system leaves it for a program, and the case's own registers. */

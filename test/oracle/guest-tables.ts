@@ -116,7 +116,10 @@ export function writeGuestTables(write: (gpa: number, bytes: Uint8Array) => void
   set64(GDT + 0x28, 0x00cf_f300_0000_ffffn);
   set64(GDT + 0x30, 0x00af_fb00_0000_ffffn);
   const tss = SYSTEM_REGISTERS.tssBase;
-  set64(GDT + 0x40, 0x67n | ((tss & 0xff_ffffn) << 16n) | (0x8bn << 40n) | (((tss >> 24n) & 0xffn) << 56n));
+  set64(
+    GDT + 0x40,
+    0x67n | ((tss & 0xff_ffffn) << 16n) | (0x8bn << 40n) | (((tss >> 24n) & 0xffn) << 56n),
+  );
   set64(GDT + 0x48, tss >> 32n);
   set64(TSS + 4, stackTop);
   set64(TSS + 0x60, 0x68n << 48n); // no I/O bitmap

@@ -1,4 +1,4 @@
-import type { Outcome } from './case.ts';
+import { ENDED, type Outcome } from './case.ts';
 import { differences, listing } from './compare.ts';
 import { dataImage, type GeneratedCase, generateCase } from './generate.ts';
 import type { NativeProcessor } from './native-processor.ts';
@@ -31,6 +31,10 @@ export interface HuntOptions {
 export interface HuntResult {
   readonly cases: number;
   readonly different: number;
+  /** forms that the host executed to the end at least once, alone */
+  readonly executed: ReadonlySet<Template>;
+  /** how often cases ended on the host with each vector (or ENDED) */
+  readonly endings: ReadonlyMap<number, number>;
   /** most frequent first; single instructions before sequences */
   readonly failures: readonly Failure[];
 }
@@ -40,6 +44,8 @@ export function hunt(options: HuntOptions): HuntResult {
   const { native, processor, seed, from, count, templates, company } = options;
   const image = dataImage(seed);
   const failures = new Map<string, Failure>();
+  const executed = new Set<Template>();
+  const endings = new Map<number, number>();
   let different = 0;
   for (let done = 0; done < count; done += BATCH) {
     const cases = Array.from({ length: Math.min(BATCH, count - done) }, (_, i) =>
@@ -47,7 +53,10 @@ export function hunt(options: HuntOptions): HuntResult {
     );
     const expected = native.run(cases, image);
     for (const [i, each] of cases.entries()) {
-      const lines = judge(processor, each, expected[i] as Outcome, image);
+      const outcome = expected[i] as Outcome;
+      endings.set(outcome.vector, (endings.get(outcome.vector) ?? 0) + 1);
+      if (each.templates.length === 1 && outcome.vector === ENDED) executed.add(each.main);
+      const lines = judge(processor, each, outcome, image);
       if (lines.length === 0) continue;
       different++;
       const label = labelOf(each);
@@ -61,7 +70,7 @@ export function hunt(options: HuntOptions): HuntResult {
     (left, right) =>
       left.first.templates.length - right.first.templates.length || right.count - left.count,
   );
-  return { cases: count, different, failures: sorted };
+  return { cases: count, different, executed, endings, failures: sorted };
 }
 
 function judge(

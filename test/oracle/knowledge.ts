@@ -45,9 +45,8 @@ export function skipReason(template: Template, features: ReadonlySet<string>): s
   const { instruction, form, letters } = template;
   for (const [names, reason] of SKIPPED) if (names.test(instruction.name)) return reason;
   if (form.attributes.includes('no64')) return 'does not exist in 64-bit mode';
-  if (
-    letters.some((letter) => /^(S|seg|ES|CS|SS|DS|FS|GS)/.test(letter.text) || letter.kind === 'S')
-  ) {
+  const pushesSegment = /^(push|pop)$/.test(instruction.name) && template.column.bytes[0] === 0x0f;
+  if (pushesSegment || letters.some(({ kind }) => kind === 'S')) {
     return 'loads or stores segment selectors of the host';
   }
   for (const attribute of form.attributes) {

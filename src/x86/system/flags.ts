@@ -104,6 +104,8 @@ function popFlags(cpu: Cpu, value: number, operandSize: number): void {
   applyPopf(cpu, value, operandSize);
   stack.skip(operandSize / 8);
   stack.commit(cpu.state);
+  // The next instruction is already to be single-stepped: leave compiled code before it.
+  if ((cpu.state.get32(STATE.eflags) & EFLAGS.TF) !== 0) cpu.redirect(cpu.nextRip());
 }
 
 /** PUSHF where virtual-8086 mode may forbid it. */

@@ -1,0 +1,83 @@
+/**
+ * Random instructions of every form on the host's own processor and on our engines: registers, defined
+ * flags, memory, faults. `node test/oracle/fuzz.ts` runs as many as one likes.
+ *
+ * VIVARIUM_ORACLE_SEED repeats a run.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instructions } from '../../src/x86/mod.ts';
+import { type EngineName, EngineProcessor } from './engine-processor.ts';
+import { describeFailure, hunt } from './hunt.ts';
+import { skipReason } from './knowledge.ts';
+import { NativeProcessor } from './native-processor.ts';
+import { type Template, templatesOf } from './templates.ts';
+
+const native = NativeProcessor.open();
+const skip = typeof native === 'string' ? native : false;
+const features = typeof native === 'string' ? new Set<string>() : native.features;
+const seed = Number(process.env['VIVARIUM_ORACLE_SEED'] ?? 1 + Math.floor(Math.random() * 1e9));
+
+const all = templatesOf(instructions);
+const usable = all.filter((each) => skipReason(each, features) === undefined);
+
+function runOn(name: EngineName, from: number, count: number) {
+  assert.ok(typeof native !== 'string');
+  const result = hunt({
+    native,
+    processor: new EngineProcessor(name),
+    seed,
+    from,
+    count,
+    templates: usable,
+    company: usable,
+  });
+  const shown = result.failures.slice(0, 10).map((each) => describeFailure(each, seed));
+  assert.equal(
+    result.different,
+    0,
+    `seed ${seed}: ${result.different} of ${result.cases} cases differ in ` +
+      `${result.failures.length} ways\n${shown.join('\n')}`,
+  );
+  return result;
+}
+
+/** Forms of which every execution at level 3 faults. */
+function alwaysFaults({ instruction, form }: Template): boolean {
+  return (
+    form.attributes.includes('cpl0') ||
+    /^(ud\d|int3|cli|sti|clac|stac|in|out|ins|outs|insb|outsb)$/.test(instruction.name)
+  );
+}
+
+test('handlers do what the host processor does in 80,000 random cases over every form', {
+  skip,
+}, (t) => {
+  const { executed, endings } = runOn('handlers', 0, 80_000);
+  t.diagnostic(`seed ${seed}; ${usable.length} forms; endings ${JSON.stringify([...endings])}`);
+  const never = usable.filter((each) => !executed.has(each) && !alwaysFaults(each));
+  assert.deepEqual(
+    never.map(({ label }) => label),
+    [],
+    'every form that can run to its end does so at least once',
+  );
+  for (const vector of [0, 3, 6, 13, 14, 16, 19]) {
+    assert.ok((endings.get(vector) ?? 0) > 0, `no case ended in exception ${vector}`);
+  }
+});
+
+test('the reference engine does what the host processor does in 30,000 random cases', {
+  skip,
+}, () => {
+  runOn('reference', 80_000, 30_000);
+});
+
+test('forms that no program can run natively are few, and each has a reason', { skip }, (t) => {
+  const reasons = new Map<string, string[]>();
+  for (const each of all) {
+    const reason = skipReason(each, features);
+    if (reason !== undefined) reasons.set(reason, [...(reasons.get(reason) ?? []), each.label]);
+  }
+  for (const [reason, labels] of reasons) t.diagnostic(`${reason}: ${labels.join(', ')}`);
+  assert.ok(usable.length > 0.8 * all.length, `${usable.length} of ${all.length} forms run`);
+});
