@@ -52,7 +52,6 @@ export function extremum(
   wanted: typeof LESS | typeof GREATER,
 ): bigint {
   const found = compare(format, env, left, right, true);
-  if (found === UNORDERED) return right;
   const chosen = unpack(format, found === wanted ? left : right, env);
   // Under DAZ a denormal comes out as the zero it counts as.
   return chosen.kind === 'zero' ? zeroBits(format, chosen.sign) : chosen.bits;

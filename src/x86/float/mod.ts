@@ -31,6 +31,8 @@ export {
 } from './environment.ts';
 export { FLOAT16, FLOAT32, FLOAT64, type Format } from './format.ts';
 export {
+  CONVERT_MMX,
+  CONVERT_TRUNCATES,
   ELEMENT,
   ELEMENT_BITS,
   type ElementKind,

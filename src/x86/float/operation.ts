@@ -31,3 +31,7 @@ export const ELEMENT_BITS: Readonly<Record<ElementKind, 16 | 32 | 64>> = {
   int64: 64,
   float16: 16,
 };
+
+/** Options of conversions: toward zero; and the switch to MMX, which happens even when an exception is raised. */
+export const CONVERT_TRUNCATES = 1;
+export const CONVERT_MMX = 2;

@@ -10,6 +10,8 @@ import {
   add,
   approximate,
   type BinaryOperation,
+  CONVERT_MMX,
+  CONVERT_TRUNCATES,
   compare,
   convertFormat,
   divide,
@@ -171,7 +173,7 @@ function convertElement(
 }
 
 /** Converts `lanes` elements; the rest of the 32-byte result is cleared. */
-function floatConvert(cpu: Cpu, from: number, to: number, lanes: number, truncates: number): void {
+function floatConvert(cpu: Cpu, from: number, to: number, lanes: number, options: number): void {
   const { state } = cpu;
   const source = KINDS[from] as ElementKind;
   const target = KINDS[to] as ElementKind;
@@ -179,7 +181,11 @@ function floatConvert(cpu: Cpu, from: number, to: number, lanes: number, truncat
   const results: bigint[] = [];
   for (let lane = 0; lane < lanes; lane++) {
     const bits = getElement(state, ELEMENT_BITS[source], FIRST, lane);
-    results.push(convertElement(env, source, target, bits, truncates !== 0));
+    results.push(convertElement(env, source, target, bits, (options & CONVERT_TRUNCATES) !== 0));
+  }
+  if ((options & CONVERT_MMX) !== 0) {
+    state.set32(STATE.fpuTop, 0);
+    state.set32(STATE.fpuValid, 0xff);
   }
   commitFlags(cpu, env);
   state.u8.fill(0, FIRST, FIRST + 32);

@@ -132,6 +132,7 @@ function convertHalves(
   rule: Rule,
   sources: readonly Value[],
   raw: readonly Value[],
+  mmx = false,
 ): Value[] {
   const narrows = bitsOfKind(rule.from) > bitsOfKind(rule.to);
   const converted = sources.map((source) => rule.convert(b, source));
@@ -142,7 +143,7 @@ function convertHalves(
   const widest = Math.max(bitsOfKind(rule.from), bitsOfKind(rule.to));
   const lanes = (sources.length * 128) / widest;
   return fastOrCareful(b, rule.good(b, sources), fast, raw, [], () =>
-    carefulConvert(b, rule.from, rule.to, lanes, rule.truncates),
+    carefulConvert(b, rule.from, rule.to, lanes, { truncates: rule.truncates, mmx }),
   );
 }
 
@@ -169,7 +170,7 @@ function fromMmx(rule: Rule) {
     const source = operand as Operand;
     const to = destination as Operand;
     const integers = fromLow64(b, source.readElement(64));
-    const [value] = convertHalves(b, rule, [integers], [integers]);
+    const [value] = convertHalves(b, rule, [integers], [integers], source.kind === 'mmx');
     if (rule.to === 'float32') to.writeElement(64, lane64(b, value as Value));
     else to.writeVector(value as Value);
     if (source.kind === 'mmx') enterMmx(b);
@@ -182,7 +183,7 @@ function toMmx(rule: Rule) {
     const source = operand as Operand;
     const floats =
       rule.from === 'float32' ? fromLow64(b, source.readElement(64)) : source.readVector();
-    const [value] = convertHalves(b, rule, [floats], [floats]);
+    const [value] = convertHalves(b, rule, [floats], [floats], true);
     writeMmx(b, destination as Operand, lane64(b, value as Value));
   };
 }

@@ -1,5 +1,5 @@
 import type { Value } from '../../ir/mod.ts';
-import { ELEMENT, type ElementKind } from '../float/mod.ts';
+import { CONVERT_MMX, CONVERT_TRUNCATES, ELEMENT, type ElementKind } from '../float/mod.ts';
 import { define, type Instruction } from '../form.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
@@ -24,20 +24,26 @@ import { sse, threeOperands } from './sse-shared.ts';
  * SDM Vol. 2A "CVTSD2SI" and neighbours. Packed ones: sse-convert-packed.ts.
  */
 
+/** How the helper converts: see CONVERT_ in float/operation.ts. */
+export interface ConvertOptions {
+  readonly truncates?: boolean;
+  readonly mmx?: boolean;
+}
+
 /** Calls the helper that converts `lanes` elements in the scratch area. */
 export function carefulConvert(
   b: Semantics,
   from: ElementKind,
   to: ElementKind,
   lanes: number,
-  truncates = false,
+  { truncates = false, mmx = false }: ConvertOptions = {},
 ): void {
   b.helper(
     'floatConvert',
     b.i32(ELEMENT[from]),
     b.i32(ELEMENT[to]),
     b.i32(lanes),
-    b.i32(truncates ? 1 : 0),
+    b.i32((truncates ? CONVERT_TRUNCATES : 0) | (mmx ? CONVERT_MMX : 0)),
   );
 }
 
@@ -80,7 +86,7 @@ export function toGeneral(width: FloatWidth, truncates: boolean) {
     const exact = b.pure('f64.eq', whole, value);
     const silent = b.or(exact, truncates ? inexactIsKnown(b) : hostRounds(b));
     const [integer] = fastOrCareful(b, b.and(inRange, silent), [result], [bits], [], () =>
-      carefulConvert(b, floatKind(width), to.width === 32 ? 'int32' : 'int64', 1, truncates),
+      carefulConvert(b, floatKind(width), to.width === 32 ? 'int32' : 'int64', 1, { truncates }),
     );
     to.write(integer as Value);
   };
