@@ -1,6 +1,7 @@
 export { accessType, Builder, decodeLoad, type LoadKind, type Local } from './builder.ts';
 export { type Environment, evaluate } from './evaluate.ts';
 export { type Datum, type OpRow, opRow, ops } from './ops.ts';
+export { type PrintOptions, printBody, printNode } from './print.ts';
 export type {
   Access,
   Block,
@@ -14,3 +15,4 @@ export type {
   Type,
   Value,
 } from './types.ts';
+export { type HelperTraits, problemsOf, type VerifyOptions, verifyBody } from './verify.ts';

@@ -35,6 +35,15 @@ test('verify: a load after a state write is rejected', () => {
   });
 });
 
+test('verify: scratch fields may be written before a fault', () => {
+  const body = build((b) => {
+    b.writeState(field(64), 'i64', b.i64(1));
+    b.load(b.i64(0x1000), 8);
+  });
+  assert.equal(problemsOf(body).length, 1);
+  verifyBody(body, { scratch: (offset) => offset === 64 });
+});
+
 test('verify: a second store is rejected, for the first may have been done', () => {
   rejects(/memory\.store/, (b) => {
     b.store(b.i64(0x1000), 8, b.i64(1));

@@ -27,6 +27,8 @@ export interface HelperTraits {
 export interface VerifyOptions {
   /** Traits of a helper by name; undefined for one that does not exist. Without it none is checked. */
   readonly helper?: (name: string) => HelperTraits | undefined;
+  /** True for a state offset that is no architectural state: writing there is no effect. */
+  readonly scratch?: (offset: number) => boolean;
 }
 
 /** Throws with every problem of `body`, one a line. */
@@ -52,11 +54,13 @@ class Verifier {
   readonly problems: string[] = [];
   readonly #body: Body;
   readonly #helper: VerifyOptions['helper'];
+  readonly #scratch: VerifyOptions['scratch'];
   readonly #visible = new Set<Node>();
 
   constructor(body: Body, options: VerifyOptions) {
     this.#body = body;
     this.#helper = options.helper;
+    this.#scratch = options.scratch;
   }
 
   /** Checks the nodes of `block` in order and returns what has happened at its end. */
@@ -86,8 +90,9 @@ class Verifier {
         this.#mayFault(node, progress);
         return effect(progress);
       case 'memory.storeBack':
-      case 'state.write':
         return effect(progress);
+      case 'state.write':
+        return this.#writesScratch(node) ? progress : effect(progress);
       case 'fault':
         this.#mayFault(node, progress);
         return 'left';
@@ -108,6 +113,10 @@ class Verifier {
       default:
         return progress;
     }
+  }
+
+  #writesScratch({ field }: Node): boolean {
+    return field?.kind === 'fixed' && this.#scratch?.(field.offset) === true;
   }
 
   /** A loop's body runs again with what its first run did; its condition belongs to the body. */
