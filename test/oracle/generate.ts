@@ -28,6 +28,7 @@ const SKIPPED_MARK = Uint8Array.of(0x4d, 0x8d, 0x76, 0x01);
 const SET_FLAGS = Uint8Array.of(0x39, 0xec);
 
 const TIMES = 3;
+const RCX = 1;
 
 /** Where a relative branch goes: the landing block, or the beginning of a later unit. */
 type Goal = 'landing' | number;
@@ -94,7 +95,8 @@ export function generateCase(
   undefinedAtEnd |= undefinedNow | (flagsAtUnit[chosen.length] as number);
 
   const marked = units.some(({ goal }) => goal !== undefined);
-  const { bytes, instructions } = assemble(units, entry, codeAddress, marked);
+  const loops = !alone && random.oneIn(4) && b.give(RCX, BigInt(1 + random.below(4)));
+  const { bytes, instructions } = assemble(units, entry, codeAddress, marked, loops);
   const code = Uint8Array.from([...landingBytes, ...bytes, ...endJump()]);
   b.state.rip = BigInt(entry);
   return {
@@ -139,12 +141,16 @@ function chooseGoal(random: Random, unit: number, count: number): Goal {
   return unit + 1 + random.below(count - unit);
 }
 
-/** Lays the units out and fills in branch targets. A final mark shows whether a branch skipped it. */
+/**
+ * Lays the units out and fills in branch targets. A final mark shows whether a branch skipped it. With
+ * `loops`, a LOOP leads back to the first unit.
+ */
 function assemble(
   units: readonly Unit[],
   entry: number,
   landing: number,
   marked: boolean,
+  loops: boolean,
 ): { bytes: number[]; instructions: Uint8Array[] } {
   const starts: number[] = [];
   const encodingOf = ({ placement }: Unit, target: number): Encoding => ({
@@ -156,7 +162,11 @@ function assemble(
     starts.push(at);
     at += (unit.fixFlags ? SET_FLAGS.length : 0) + encode(encodingOf(unit, at), at).length;
   }
-  const end = at + (marked ? SKIPPED_MARK.length : 0);
+  const backwards = entry - (at + SET_FLAGS.length + 2);
+  const loop = loops && backwards >= -128 ? Uint8Array.of(0xe2, backwards & 0xff) : undefined;
+  const loopBytes = loop === undefined ? 0 : SET_FLAGS.length + loop.length;
+  const end = at + loopBytes + (marked ? SKIPPED_MARK.length : 0);
+  starts.push(loop === undefined ? end : at);
   const instructions: Uint8Array[] = [];
   at = entry;
   for (const unit of units) {
@@ -169,6 +179,7 @@ function assemble(
     instructions.push(bytes);
     at += bytes.length;
   }
+  if (loop !== undefined) instructions.push(SET_FLAGS, loop);
   if (marked) instructions.push(SKIPPED_MARK);
   return { bytes: instructions.flatMap((each) => [...each]), instructions };
 }

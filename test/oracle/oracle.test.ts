@@ -2,7 +2,7 @@
  * Random instructions of every form on the host's own processor and on our engines: registers, defined
  * flags, memory, faults. `node test/oracle/fuzz.ts` runs as many as one likes.
  *
- * VIVARIUM_ORACLE_SEED repeats a run.
+ * VIVARIUM_ORACLE_SEED=N takes other cases.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ import { type Template, templatesOf } from './templates.ts';
 const native = NativeProcessor.open();
 const skip = typeof native === 'string' ? native : false;
 const features = typeof native === 'string' ? new Set<string>() : native.features;
-const seed = Number(process.env['VIVARIUM_ORACLE_SEED'] ?? 1 + Math.floor(Math.random() * 1e9));
+const seed = Number(process.env['VIVARIUM_ORACLE_SEED'] ?? 1);
 
 const all = templatesOf(instructions);
 const usable = all.filter((each) => skipReason(each, features) === undefined);
