@@ -135,8 +135,8 @@ function splitRevision(version: string): [string, string] {
 }
 
 function comparePart(left: string, right: string): number {
-  const leftParts = left.match(/\D+|\d+/g) ?? [];
-  const rightParts = right.match(/\D+|\d+/g) ?? [];
+  const leftParts: string[] = left.match(/\D+|\d+/g) ?? [];
+  const rightParts: string[] = right.match(/\D+|\d+/g) ?? [];
   // Both lists alternate; make them start with a non-digit part.
   if (/^\d/.test(left)) leftParts.unshift('');
   if (/^\d/.test(right)) rightParts.unshift('');

@@ -11,7 +11,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { VivariumError } from '../../util/mod.ts';
@@ -23,6 +23,9 @@ export function defaultCacheDirectory(environment: NodeJS.ProcessEnv = process.e
   const base = named !== undefined && isAbsolute(named) ? named : join(homedir(), '.cache');
   return join(base, 'vivarium');
 }
+
+/** Lists, packages, the default guest unpacked from them, and work in progress. */
+const NEEDED_BYTES = 200e6;
 
 export class GuestCache {
   readonly directory: string;
@@ -88,6 +91,14 @@ export class GuestCache {
       process.off('exit', remove);
       await rm(directory, { recursive: true, force: true });
     }
+  }
+
+  /** Refuses to begin what would fill the disk: some programs hang when that happens. */
+  async requireSpace(): Promise<void> {
+    await this.guard(async () => {
+      const { bavail, bsize } = await statfs(this.directory);
+      if (bavail * bsize < NEEDED_BYTES) throw diskFull(this.directory);
+    });
   }
 
   /** Removes what a killed process left. Only for the holder of the lock. */
@@ -159,7 +170,7 @@ const reasons: Readonly<Record<string, string>> = {
 export function diskFull(directory: string, cause?: unknown): VivariumError {
   return new VivariumError(
     'disk-full',
-    `the disk that holds the cache directory ${directory} is full; the default guest needs 200 MB there`,
+    `the disk that holds the cache directory ${directory} is full; guest software needs 200 MB there`,
     { cause },
   );
 }

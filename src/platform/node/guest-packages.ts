@@ -74,6 +74,7 @@ export class GuestPackages {
   }
 
   async #obtain(name: string): Promise<GuestPackage> {
+    await this.cache.requireSpace();
     const source = await this.#open();
     const record: PackageRecord = await source.describe(name);
     const { version } = record;

@@ -1,6 +1,9 @@
 /** Runs a program to its end and gathers what it says. */
 import { spawn } from 'node:child_process';
 
+/** A program that says nothing for so long is ended. */
+const SILENCE_MILLISECONDS = 120_000;
+
 export interface ProcessResult {
   readonly code: number;
   readonly stdout: string;
@@ -28,10 +31,12 @@ export function runProcess(
   });
   const end = () => child.kill();
   process.on('exit', end);
+  const watchdog = setTimeout(end, SILENCE_MILLISECONDS);
   const gather = (stream: NodeJS.ReadableStream) => {
     let text = '';
     stream.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
+      watchdog.refresh();
     });
     return () => text;
   };
@@ -39,16 +44,19 @@ export function runProcess(
   const stderr = gather(child.stderr!);
   let pending = '';
   (child.stdio[3] as NodeJS.ReadableStream).setEncoding('utf8').on('data', (chunk: string) => {
+    watchdog.refresh();
     const lines = (pending + chunk).split('\n');
     pending = lines.pop() ?? '';
     for (const line of lines) options.onStatus?.(line);
   });
   child.on('error', (error) => {
     process.off('exit', end);
+    clearTimeout(watchdog);
     reject(error);
   });
   child.on('close', (code) => {
     process.off('exit', end);
+    clearTimeout(watchdog);
     resolve({ code: code ?? -1, stdout: stdout(), stderr: stderr() });
   });
   return promise;
