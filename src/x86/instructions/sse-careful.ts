@@ -156,8 +156,9 @@ export function noLane(b: Semantics, ...vectors: readonly Value[]): Value {
 // --- the careful path
 
 const SCRATCH = STATE.vectorScratch;
-/** Where the second operand of a helper lies. */
+/** Where the second and third operands of a helper lie. */
 export const SECOND = 32;
+export const THIRD = 64;
 
 const scratch = (at: number) => ({ kind: 'fixed', offset: SCRATCH + at }) as const;
 

@@ -7,6 +7,7 @@ import { sseConvertInstructions } from './sse-convert.ts';
 import { sseConvertPackedInstructions } from './sse-convert-packed.ts';
 import { sseElementInstructions } from './sse-element.ts';
 import { sseFloatInstructions } from './sse-float.ts';
+import { sseHelpedInstructions } from './sse-helped.ts';
 import { sseIntegerInstructions } from './sse-integer.ts';
 import { sseMoveInstructions } from './sse-move.ts';
 import { sseRoundInstructions } from './sse-round.ts';
@@ -30,4 +31,5 @@ export const sseInstructions: readonly Instruction[] = [
   ...sseConvertInstructions,
   ...sseConvertPackedInstructions,
   ...sseRoundInstructions,
+  ...sseHelpedInstructions,
 ];

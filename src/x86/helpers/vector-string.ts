@@ -1,0 +1,135 @@
+/** PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM. SDM Vol. 2B, 4.1. */
+import type { Cpu, Helper } from '../cpu.ts';
+import type { CpuState } from '../cpu-state.ts';
+import { RAX, RCX, RDX, STATE, xmmOffset } from '../state.ts';
+
+const FIRST = STATE.vectorScratch;
+const SECOND = STATE.vectorScratch + 32;
+
+/** Elements of a vector: 16 bytes or 8 words, signed when the immediate says so. */
+function elements(state: CpuState, offset: number, imm: number): number[] {
+  const words = (imm & 1) !== 0;
+  const signed = (imm & 2) !== 0;
+  const { view } = state;
+  return Array.from({ length: words ? 8 : 16 }, (_, i) => {
+    if (words) {
+      return signed ? view.getInt16(offset + 2 * i, true) : view.getUint16(offset + 2 * i, true);
+    }
+    return signed ? view.getInt8(offset + i) : view.getUint8(offset + i);
+  });
+}
+
+/** Length of a string that ends at its first zero. */
+function implicitLength(text: readonly number[]): number {
+  const end = text.indexOf(0);
+  return end < 0 ? text.length : end;
+}
+
+/** Magnitude of EAX or EDX (RAX, RDX with REX.W), at most the number of elements. */
+function explicitLength(state: CpuState, register: number, wide: boolean, limit: number): number {
+  const value = BigInt.asIntN(wide ? 64 : 32, state.gpr(register));
+  const magnitude = value < 0n ? -value : value;
+  return magnitude > BigInt(limit) ? limit : Number(magnitude);
+}
+
+/**
+ * One truth value for each element of the second string, in the aggregation mode of imm[3:2]. Elements
+ * beyond the lengths count as the table "Override If Data Not Valid" says.
+ */
+function aggregate(
+  mode: number,
+  first: readonly number[],
+  second: readonly number[],
+  firstLength: number,
+  secondLength: number,
+): number {
+  const count = first.length;
+  let result = 0;
+  for (let j = 0; j < count; j++) {
+    if (holds(mode, first, second, firstLength, secondLength, j)) result |= 1 << j;
+  }
+  return result;
+}
+
+function holds(
+  mode: number,
+  first: readonly number[],
+  second: readonly number[],
+  firstLength: number,
+  secondLength: number,
+  j: number,
+): boolean {
+  const valid = j < secondLength;
+  const value = second[j] as number;
+  switch (mode) {
+    case 0: // equal any
+      return valid && first.slice(0, firstLength).includes(value);
+    case 1: // ranges
+      if (!valid) return false;
+      for (let i = 0; i + 1 < firstLength; i += 2) {
+        if (value >= (first[i] as number) && value <= (first[i + 1] as number)) return true;
+      }
+      return false;
+    case 2: // equal each
+      if (!valid || j >= firstLength) return !valid && j >= firstLength;
+      return first[j] === value;
+    default: // equal ordered: the first string begins at j, as far as the vector shows
+      for (let i = 0; i < firstLength && i + j < first.length; i++) {
+        if (i + j >= secondLength || first[i] !== second[i + j]) return false;
+      }
+      return true;
+  }
+}
+
+/** `kind`: bit 0 explicit lengths, 1 mask result, 2 64-bit lengths, 3 clear the upper half of YMM0. */
+function compareStrings(cpu: Cpu, kind: number, imm: number): void {
+  const { state } = cpu;
+  const first = elements(state, FIRST, imm);
+  const second = elements(state, SECOND, imm);
+  const count = first.length;
+  const explicit = (kind & 1) !== 0;
+  const wide = (kind & 4) !== 0;
+  const firstLength = explicit ? explicitLength(state, RAX, wide, count) : implicitLength(first);
+  const secondLength = explicit ? explicitLength(state, RDX, wide, count) : implicitLength(second);
+
+  let result = aggregate((imm >> 2) & 3, first, second, firstLength, secondLength);
+  const polarity = (imm >> 4) & 3;
+  if (polarity === 1) result ^= (1 << count) - 1;
+  else if (polarity === 3) result ^= (1 << secondLength) - 1;
+
+  if ((kind & 2) === 0) {
+    const index =
+      result === 0 ? count : (imm & 64) !== 0 ? 31 - Math.clz32(result) : lowestBit(result);
+    state.setGpr32(RCX, index);
+  } else {
+    writeMask(state, result, count, (imm & 64) !== 0);
+    if ((kind & 8) !== 0) state.u8.fill(0, xmmOffset(0) + 16, xmmOffset(0) + 32);
+  }
+
+  state.set32(STATE.flagC, result === 0 ? 0 : 1);
+  state.set64(STATE.flagZ, secondLength < count ? 0n : 1n);
+  // Odd parity: PF = 0.
+  state.set64(STATE.flagS, firstLength < count ? (1n << 63n) | 1n : 1n);
+  state.set64(STATE.flagO, (result & 1) !== 0 ? 1n << 63n : 0n);
+  state.set64(STATE.flagA, 0n);
+}
+
+const lowestBit = (value: number): number => 31 - Math.clz32(value & -value);
+
+/** XMM0: the bits themselves, or a whole element for each. */
+function writeMask(state: CpuState, bits: number, count: number, spread: boolean): void {
+  const at = xmmOffset(0);
+  const bytes = state.u8.subarray(at, at + 16).fill(0);
+  if (!spread) {
+    state.view.setUint16(at, bits, true);
+    return;
+  }
+  const size = 16 / count;
+  for (let i = 0; i < count; i++) {
+    if (((bits >> i) & 1) !== 0) bytes.fill(0xff, i * size, (i + 1) * size);
+  }
+}
+
+export const vectorStringHelpers: Record<string, Helper> = {
+  compareStrings: { params: ['i32', 'i32'], run: compareStrings },
+};
