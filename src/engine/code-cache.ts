@@ -99,7 +99,10 @@ export class CodeCache {
   /** The record at `offset` of the page, decoded if need be; -1 when the fetch of a second page faults. */
   record(page: CodePage, offset: number, next: NextPage): number {
     const found = this.#words[(page.map >> 2) + offset] as number;
-    return found !== 0 ? found : this.#decodeBlock(page, offset, next);
+    // A guard whose second page changed is stale, but still in the map.
+    if (found !== 0 && this.#words[found >> 2] !== PSEUDO.stale) return found;
+    this.#words[(page.map >> 2) + offset] = 0;
+    return this.#decodeBlock(page, offset, next);
   }
 
   /** When the record at `record` guards a page crossing: the frame it expects behind its page; else -1. */
@@ -286,6 +289,13 @@ export class CodeCache {
     if (this.#words[guard >> 2] !== PSEUDO.crossing) return;
     this.#stale(guard);
     this.#stale(guard + RECORD.bytes);
+  }
+
+  /** Turns the stale record at `stale` into a jump to its successor: chains that led to it go on without leaving. */
+  forward(stale: number, record: number): void {
+    if (this.#words[stale >> 2] !== PSEUDO.stale || stale === record) return;
+    this.#words[stale >> 2] = PSEUDO.jump;
+    this.#words[(stale + RECORD.link) >> 2] = record;
   }
 
   /** Forgets the record at `offset` of the page if it is stale, so that `record` decodes anew. */

@@ -180,10 +180,14 @@ export class InterpVcpu extends BaseVcpu {
           state.set64(STATE.rip, this.currentRip());
           if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip))) exit = 'shutdown';
           break;
-        case EXIT.stale:
+        case EXIT.stale: {
           this.count('stale');
+          const stale = state.get32(STATE.pc);
           state.set64(STATE.rip, this.currentRip());
+          const successor = this.#find();
+          if (successor >= 0) this.cache.forward(stale, successor);
           break;
+        }
         case EXIT.halt:
           this.count('halt');
           events = true;

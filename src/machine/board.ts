@@ -93,7 +93,7 @@ export class Board {
     // Interrupt controllers.
     const apicBus = new ApicBus();
     let apicPage: number | undefined;
-    const apic = new LocalApic({
+    const apic: LocalApic = new LocalApic({
       id: 0,
       clock,
       apicBus,
@@ -162,7 +162,7 @@ export class Board {
 
     // Processor.
     const model = new CpuModel({
-      features: parseCpu(DEFAULT_CPU),
+      features: parseCpu((globalThis as any).CPU ?? DEFAULT_CPU),
       tscKhz: TSC_HZ / 1000,
       apicId: 0,
       cpuCount: 1,
@@ -214,11 +214,13 @@ export class Board {
       write: (gpa, bytes) => memory.write(gpa, bytes),
     });
     for (const { gpa, bytes } of acpi.tables) memory.write(gpa, bytes);
+    apic.enableVirtualWire();
     enterBootState(this.vcpu.state, boot);
     this.vcpu.stateChanged();
   }
 
   #stopWith(reason: StopReason): void {
+    this.uart.flush();
     this.#stop ??= reason;
     this.vcpu.requestExit();
   }
