@@ -4,7 +4,7 @@ import { type CpuState, EFLAGS } from '../cpu-state.ts';
 import { DE, GuestFault } from '../fault.ts';
 import { gprOffset, RAX } from '../state.ts';
 
-const { CF, AF, PF, ZF, SF } = EFLAGS;
+const { CF, AF, PF, ZF, SF, OF } = EFLAGS;
 
 const readAx = (state: CpuState): number => state.get16(gprOffset(RAX));
 const writeAx = (state: CpuState, value: number): void => state.set16(gprOffset(RAX), value);
@@ -55,7 +55,8 @@ function aam(cpu: Cpu, base: number): void {
   if (base === 0) throw new GuestFault(DE);
   const al = readAx(cpu.state) & 0xff;
   writeAx(cpu.state, (Math.trunc(al / base) << 8) | (al % base));
-  replaceFlags(cpu.state, PF | ZF | SF, resultFlags(al % base));
+  // CF, AF and OF are undefined; AMD processors clear them.
+  replaceFlags(cpu.state, CF | AF | OF | PF | ZF | SF, resultFlags(al % base));
 }
 
 function aad(cpu: Cpu, base: number): void {

@@ -73,7 +73,8 @@ function enter(cpu: Cpu, immediate: number, operandSize: number): void {
   const level = (immediate >> 16) & 31;
   const stack = Stack.current(cpu);
   stack.push(bytes, state.gpr(RBP));
-  const frame = stack.pointer;
+  // With a 16-bit stack the rest of ESP is part of a 32-bit frame pointer.
+  const frame = stack.width === 16 ? (state.gpr(RSP) & ~0xffffn) | stack.pointer : stack.pointer;
   // The enclosing frames' pointers, read below the old rBP.
   let outer = state.gpr(RBP);
   for (let i = 1; i < level; i++) {
