@@ -134,7 +134,7 @@ export class CaseBuilder {
     if (kind < 97) return BigInt(DATA_END + random.below(PAGE));
     if (kind < 98) return BigInt(CODE_ADDRESS + 16 * random.below(4));
     if (kind < 99) return across(CODE_END);
-    return random.pick([0n, 0x8000_0000_0000n, 0x7fff_ffff_ff00n, 1n << 63n, random.u64() >> 17n]);
+    return random.pick([0n, 0x8000_0000_0000n, 0x7fff_fff0_0000n, 1n << 63n, random.u64() >> 17n]);
   }
 
   /** A reference to `address` through whatever registers are left, or without any. */

@@ -65,19 +65,24 @@ export function round(
     exponent++;
   }
   if (exponent < minExponent) {
+    if (!env.masked(MXCSR_UE)) {
+      // There is no result; PE tells whether it was exact as a normal number.
+      env.raise(inexact ? MXCSR_UE | MXCSR_PE : MXCSR_UE);
+      return zeroBits(format, sign);
+    }
     if (env.flushesToZero) {
       env.raise(MXCSR_UE | MXCSR_PE);
       return zeroBits(format, sign);
     }
     const quantum = minExponent - precision + 1;
     ({ value, inexact } = roundShift(mode, sign, significand, quantum - scale));
-    if (inexact || !env.masked(MXCSR_UE)) env.raise(MXCSR_UE);
-    if (inexact) env.raise(MXCSR_PE);
+    if (inexact) env.raise(MXCSR_UE | MXCSR_PE);
     // A value that rounded up to the smallest normal number packs itself.
     return zeroBits(format, sign) | value;
   }
   if (exponent > maxExponent) {
-    env.raise(MXCSR_OE | MXCSR_PE);
+    // Unmasked, there is no result: see above.
+    env.raise(inexact || env.masked(MXCSR_OE) ? MXCSR_OE | MXCSR_PE : MXCSR_OE);
     const toInfinity =
       mode !== ROUND_ZERO && (mode === ROUND_NEAREST || (mode === ROUND_UP) === (sign === 0));
     return toInfinity ? infinityBits(format, sign) : infinityBits(format, sign) - 1n;
