@@ -9,7 +9,6 @@ import { GuestFault, UD, XM } from '../fault.ts';
 import {
   add,
   approximate,
-  type BinaryOperation,
   CONVERT_MMX,
   CONVERT_TRUNCATES,
   compare,
@@ -195,41 +194,31 @@ function floatConvert(cpu: Cpu, from: number, to: number, lanes: number, options
 }
 
 /**
- * DPPS and DPPD of one 128-bit half at `half`: chosen products, added in pairs, copied where the immediate
- * says. SDM Vol. 2A "DPPS".
+ * DPPS and DPPD: chosen products, added in pairs, copied where the immediate says. An unmasked exception
+ * of one step keeps the next from happening. SDM Vol. 2A "DPPS".
  */
 function floatDotProduct(cpu: Cpu, width: number, halves: number, immediate: number): void {
   const { state } = cpu;
   const format = width === 32 ? FLOAT32 : FLOAT64;
   const lanes = 128 / width;
   const env = new FloatEnvironment(state.get32(STATE.mxcsr));
-  const results: bigint[] = [];
-  for (let half = 0; half < halves; half++) {
-    const sum: BinaryOperation = add;
-    const products: bigint[] = [];
-    for (let lane = 0; lane < lanes; lane++) {
-      const chosen = ((immediate >> (4 + lane)) & 1) !== 0;
-      const at = half * lanes + lane;
-      const left = getElement(state, width, FIRST, at);
-      const right = getElement(state, width, SECOND, at);
-      products.push(chosen ? multiply(format, env, left, right) : 0n);
-    }
-    let total = sum(format, env, products[0] as bigint, products[1] as bigint);
-    if (lanes === 4) {
-      total = sum(
-        format,
-        env,
-        total,
-        sum(format, env, products[2] as bigint, products[3] as bigint),
-      );
-    }
-    for (let lane = 0; lane < lanes; lane++)
-      results.push(((immediate >> lane) & 1) !== 0 ? total : 0n);
+  const at = Array.from({ length: halves * lanes }, (_, i) => i);
+  let terms = at.map((i) => {
+    const chosen = ((immediate >> (4 + (i % lanes))) & 1) !== 0;
+    const left = getElement(state, width, FIRST, i);
+    return chosen ? multiply(format, env, left, getElement(state, width, SECOND, i)) : 0n;
+  });
+  while (terms.length > halves && env.unmasked === 0) {
+    const pairs = at.slice(0, terms.length / 2);
+    terms = pairs.map((i) => {
+      return add(format, env, terms[2 * i] as bigint, terms[2 * i + 1] as bigint);
+    });
   }
   commitFlags(cpu, env);
-  results.forEach((value, lane) => {
-    setElement(state, width, FIRST, lane, value);
-  });
+  for (const i of at) {
+    const total = terms[Math.floor(i / lanes)] as bigint;
+    setElement(state, width, FIRST, i, ((immediate >> (i % lanes)) & 1) !== 0 ? total : 0n);
+  }
 }
 
 /** RCPPS, RSQRTPS: no exceptions. */
