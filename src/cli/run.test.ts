@@ -142,7 +142,7 @@ describe('viv run', { timeout: 60_000 }, () => {
     using place = new Workplace();
     const path = join(place.path, 'console');
     const viv = spawnViv('run', '--kernel', place.kernel, '--serial', `unix:${path}`);
-    while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => existsSync(path));
     assert.match(await talk(path, 'one\r', 'you said: one\r\n# '), /^booted with: \r\n# /);
     assert.equal(await talk(path, 'two\r', 'two\r\n# '), 'you said: two\r\n# ');
     await talk(path, 'poweroff\r', undefined);
@@ -155,12 +155,12 @@ describe('viv run', { timeout: 60_000 }, () => {
     const path = join(place.path, 'console');
     const options = ['run', '--kernel', place.kernel, '--serial', `unix:${path}`];
     const killed = spawnViv(...options);
-    while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => existsSync(path));
     killed.process.kill('SIGKILL');
     await killed.ended;
     assert.ok(existsSync(path));
     const next = spawnViv(...options);
-    while (!(await canConnect(path))) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => canConnect(path));
     const { code, stderr } = await spawnViv(...options).ended;
     assert.match(stderr, /^viv: cannot listen on .*: something listens there already\n$/);
     assert.equal(code, 1);
@@ -313,10 +313,7 @@ describe('viv run on a terminal', { timeout: 60_000, skip: !hasPseudoTerminals }
     await viv.sees('# ');
     viv.process.kill('SIGKILL');
     await viv.ended;
-    for (let tries = 0; processesOf(place.kernel, 'fake-viv').length > 0; tries++) {
-      assert.ok(tries < 100, 'viv is still there');
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until(() => processesOf(place.kernel, 'fake-viv').length === 0);
   });
 });
 
@@ -333,6 +330,14 @@ function processesOf(...words: string[]): number[] {
       }
     })
     .map(Number);
+}
+
+/** Waits for a condition, but not for ever. */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 10_000; !(await condition()); ) {
+    assert.ok(performance.now() < end, `still waiting: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** `stty` said the same before and after. */

@@ -1,4 +1,4 @@
-import type { BoardConfig } from '../machine/mod.ts';
+import type { BoardConfig } from '../machine/config.ts';
 import { defaultGuest } from '../platform/node/mod.ts';
 import { type OwnBytes, readImage } from './images.ts';
 import type { CheckedOptions } from './options.ts';

@@ -1,4 +1,4 @@
-import type { BoardConfig, MachineStats } from '../machine/mod.ts';
+import type { BoardConfig, MachineStats } from '../machine/config.ts';
 import { ControlBlock, type MachineEnd, type MachineMessage } from '../platform/mod.ts';
 import { type MachineThread, startMachineThread } from '../platform/node/mod.ts';
 import { assert, VivariumError } from '../util/mod.ts';

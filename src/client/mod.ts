@@ -1,4 +1,4 @@
-export type { EngineName, MachineStats } from '../machine/mod.ts';
+export type { EngineName, MachineStats } from '../machine/config.ts';
 export type { MachineEnd } from '../platform/mod.ts';
 export { VivariumError } from '../util/mod.ts';
 export type { MachineConsole } from './console.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { EngineName } from '../machine/mod.ts';
+import type { EngineName } from '../machine/config.ts';
 import { VivariumError } from '../util/mod.ts';
 import { parseMemorySize } from './memory-size.ts';
 

@@ -2,7 +2,7 @@
  * A stand-in for `Board` with a tiny shell for a guest, to test the thread, the API and the command
  * line by themselves. It greets with its command line, then obeys the lines typed into it.
  */
-import type { BoardConfig, BoardHost, MachineStats, RunOutcome } from '../../machine/mod.ts';
+import type { BoardConfig, BoardHost, MachineStats, RunOutcome } from '../../machine/config.ts';
 import { VivariumError } from '../../util/mod.ts';
 import type { RunnableBoard } from './machine-loop.ts';
 

@@ -4,7 +4,7 @@ import type {
   MachineStats,
   RunOutcome,
   StopReason,
-} from '../../machine/mod.ts';
+} from '../../machine/config.ts';
 import type { ControlBlock } from './control-block.ts';
 import type { MachineEnd, MachineMessage } from './messages.ts';
 import { OutputCollector } from './output-collector.ts';

@@ -1,4 +1,4 @@
-import type { BoardConfig, MachineStats, StopReason } from '../../machine/mod.ts';
+import type { BoardConfig, MachineStats, StopReason } from '../../machine/config.ts';
 
 /** What a machine's thread is given when it starts. */
 export interface MachineStart {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { MachineStats } from '../../machine/mod.ts';
+import type { MachineStats } from '../../machine/config.ts';
 import { addStats } from './stats-sum.ts';
 
 test('addStats: adds counters by name, also those that only one side has', () => {

@@ -1,4 +1,4 @@
-import type { MachineStats } from '../../machine/mod.ts';
+import type { MachineStats } from '../../machine/config.ts';
 
 /** Adds counters name by name; what is no number is taken from `latest`. */
 export function addStats(earlier: MachineStats | undefined, latest: MachineStats): MachineStats {
