@@ -28,6 +28,7 @@ export async function extractDeb(
   if (!data) throw damaged('it has no data');
   const tar = await unpackData(data);
   const entries = await unpackTar(tar, {
+    strict: true,
     filter: (header) => header.type === 'file' && wanted(plainPath(header.name)),
   }).catch((cause: unknown) => {
     throw damaged('its files are not a tar archive', cause);
