@@ -30,15 +30,17 @@ export function deliverOnce(cpu: Cpu, event: CpuEvent): void {
  */
 export function deliver(cpu: Cpu, event: CpuEvent): Delivery {
   let current = event;
+  noteFault(cpu, event);
   for (;;) {
-    noteFault(cpu, current);
     try {
       deliverOnce(cpu, current);
       if (event.kind === 'nmi') setNmiBlocked(cpu.state, true);
       return 'delivered';
     } catch (error) {
       if (!(error instanceof GuestFault)) throw error;
-      const next = compound(current, faultEvent(error, event.rip));
+      const second = faultEvent(error, event.rip);
+      noteFault(cpu, second);
+      const next = compound(current, second);
       if (next === 'shutdown') return 'shutdown';
       current = next;
     }

@@ -37,11 +37,7 @@ function iretReal(cpu: Cpu, operandSize: number): void {
   if (rip > BigInt(state.segmentLimit(CS))) throw new GuestFault(GP);
   stack.commit(state);
   loadRealSegment(state, CS, selector);
-  writeFlagBits(
-    cpu,
-    flags,
-    (writableFlags(state) | EFLAGS.RF) & (operandSize === 16 ? 0xffff : -1),
-  );
+  writeFlagBits(cpu, flags, writableFlags(state) & (operandSize === 16 ? 0xffff : -1));
   cpu.redirect(rip);
 }
 
@@ -91,10 +87,13 @@ function checkTarget(cpu: Cpu, code: ReturnCode, rip: bigint): void {
   if (!legal) throw new GuestFault(GP);
 }
 
-/** Flags are judged at the privilege level that executes IRET. */
+/**
+ * Flags are judged at the privilege level that executes IRET. RF is not kept: it would end with the next
+ * instruction, and no instruction breakpoint is taken that it could hold back.
+ */
 function restoreFlags(cpu: Cpu, flags: number, operandSize: number): void {
   const { state } = cpu;
-  let mask = writableFlags(state) | EFLAGS.RF;
+  let mask = writableFlags(state);
   if (state.cpl === 0) mask |= EFLAGS.VIF | EFLAGS.VIP;
   writeFlagBits(cpu, flags, operandSize === 16 ? mask & 0xffff : mask);
 }
@@ -177,7 +176,7 @@ function returnToVirtual8086(
     index,
     selector: Number(stack.pop(4) & 0xffffn),
   }));
-  const mask = writableFlags(state) | EFLAGS.RF | EFLAGS.VM | EFLAGS.VIF | EFLAGS.VIP;
+  const mask = writableFlags(state) | EFLAGS.VM | EFLAGS.VIF | EFLAGS.VIP;
   writeFlagBits(cpu, flags, mask);
   state.cpl = 3;
   loadRealSegment(state, CS, selector);
