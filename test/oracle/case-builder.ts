@@ -25,7 +25,7 @@ export interface Addressing {
   readonly alignment: number;
   /** keep inside a cache line: a locked access across lines is slow or refused on some hosts */
   readonly locked: boolean;
-  readonly addressSize32: boolean;
+  readonly addressBits: 16 | 32 | 64;
   readonly segmentBase: bigint;
   /** no faults on purpose */
   readonly safe: boolean;
@@ -50,11 +50,18 @@ export class CaseBuilder {
   /** where this case's memory operands gather, so that instructions meet in memory */
   readonly #anchor: number;
 
-  constructor(random: Random, vectors: boolean, x87: boolean) {
+  /** code of 32 or 64 bits */
+  readonly bits: 32 | 64;
+  /** how many general, and vector, registers there are */
+  readonly registers: number;
+
+  constructor(random: Random, bits: 32 | 64, vectors: boolean, x87: boolean) {
     this.random = random;
+    this.bits = bits;
+    this.registers = bits === 64 ? 16 : 8;
     this.state = new ProcessorState();
     this.#anchor = DATA_ADDRESS + 64 + 8 * random.below((WRITABLE_BYTES - 256) / 8);
-    for (let i = 0; i < 16; i++) this.state.setGpr(i, interestingInteger(random));
+    for (let i = 0; i < this.registers; i++) this.#set(i, interestingInteger(random));
     this.state.setGpr(RSP, BigInt(this.stackPlace()));
     this.state.rflags = this.#flags();
     this.state.mxcsr = vectors ? this.#mxcsr() : 0x1f80;
@@ -83,7 +90,7 @@ export class CaseBuilder {
   /** Gives `register` a value for the instruction being placed; false when it is too late for that. */
   give(register: number, value: bigint): boolean {
     if (!this.free(register)) return false;
-    this.state.setGpr(register, value);
+    this.#set(register, value);
     this.#pinned.add(register);
     return true;
   }
@@ -134,19 +141,21 @@ export class CaseBuilder {
     if (kind < 97) return BigInt(DATA_END + random.below(PAGE));
     if (kind < 98) return BigInt(CODE_ADDRESS + 16 * random.below(4));
     if (kind < 99) return across(CODE_END);
+    if (this.bits === 32) return BigInt(random.u32() & ~0xff);
     return random.pick([0n, 0x8000_0000_0000n, 0x7fff_fff0_0000n, 1n << 63n, random.u64() >> 17n]);
   }
 
   /** A reference to `address` through whatever registers are left, or without any. */
   refer(address: bigint, how: Addressing): Placed {
     const { random } = this;
-    const effective = BigInt.asUintN(how.addressSize32 ? 32 : 64, address - how.segmentBase);
-    const absolute = BigInt.asIntN(how.addressSize32 ? 32 : 64, effective);
+    const effective = BigInt.asUintN(how.addressBits, address - how.segmentBase);
+    const absolute = BigInt.asIntN(how.addressBits, effective);
+    if (how.addressBits === 16) return { address, reference: this.#short(effective) };
     const fits = absolute === BigInt.asIntN(32, absolute);
     const kind = random.below(20);
     if (kind < 2 && fits)
       return { address, reference: reference({ displacement: Number(absolute) }) };
-    if (kind < 5 && fits && absolute >= 0n) {
+    if (this.bits === 64 && kind < 5 && fits && absolute >= 0n) {
       return { address, reference: reference({ displacement: Number(absolute), rip: true }) };
     }
     for (let attempt = 0; attempt < 8; attempt++) {
@@ -163,14 +172,14 @@ export class CaseBuilder {
     attempt: number,
   ): MemoryReference | undefined {
     const { random } = this;
-    const width = how.addressSize32 ? 32 : 64;
-    const base = random.below(16);
+    const width = how.addressBits;
+    const base = random.below(this.registers);
     if (base === RSP && attempt < 4 && !random.oneIn(8)) return undefined;
     let index: number | undefined;
     let scale = 0;
     let rest = effective;
     if (random.oneIn(3)) {
-      index = random.below(16);
+      index = random.below(this.registers);
       scale = random.below(4);
       const value = index === RSP || index === base ? undefined : this.known(index);
       if (value === undefined) return undefined;
@@ -180,7 +189,7 @@ export class CaseBuilder {
       const displacement = random.pick([0, random.below(256) - 128, random.u32() | 0, 8]);
       const value = BigInt.asUintN(width, rest - BigInt(displacement));
       const high = width === 32 ? BigInt(random.u32()) << 32n : 0n;
-      this.state.setGpr(base, value | high);
+      this.#set(base, value | high);
       this.#pinned.add(base);
       if (index !== undefined) this.#pinned.add(index);
       return reference({ base, index, scale, displacement });
@@ -191,6 +200,31 @@ export class CaseBuilder {
     if (displacement !== BigInt.asIntN(32, displacement)) return undefined;
     if (index !== undefined) this.#pinned.add(index);
     return reference({ base, index, scale, displacement: Number(displacement) });
+  }
+
+  /** A 16-bit address, through BX, BP, SI and DI as far as they are left. */
+  #short(effective: bigint): MemoryReference {
+    const { random } = this;
+    const [base, index] = random.pick([[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3]]);
+    if (base === undefined || !this.free(base) || random.oneIn(6)) {
+      return reference({ short: true, displacement: Number(effective) });
+    }
+    let rest = effective;
+    if (index !== undefined) {
+      const value = this.known(index);
+      if (value === undefined) return reference({ short: true, displacement: Number(effective) });
+      this.#pinned.add(index);
+      rest -= value;
+    }
+    const displacement = random.pick([0, random.below(256) - 128, (random.u32() << 16) >> 16]);
+    const low = BigInt.asUintN(16, rest - BigInt(displacement));
+    this.#set(base, (BigInt(random.u32()) & ~0xffffn) | low);
+    this.#pinned.add(base);
+    return reference({ short: true, base, index, displacement });
+  }
+
+  #set(register: number, value: bigint): void {
+    this.state.setGpr(register, this.bits === 64 ? value : BigInt.asUintN(32, value));
   }
 
   #flags(): number {
@@ -236,5 +270,13 @@ function fillLanesOfAll(random: Random, state: ProcessorState): void {
 }
 
 function reference(parts: Partial<MemoryReference>): MemoryReference {
-  return { base: undefined, index: undefined, scale: 0, displacement: 0, rip: false, ...parts };
+  return {
+    base: undefined,
+    index: undefined,
+    scale: 0,
+    displacement: 0,
+    rip: false,
+    short: false,
+    ...parts,
+  };
 }

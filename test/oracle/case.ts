@@ -8,6 +8,8 @@ export interface Patch {
 
 /** One case: code, the state it starts with (`rip` is the entry), and what memory holds. */
 export interface Case {
+  /** 64-bit mode, or 32-bit code in compatibility mode */
+  readonly bits: 32 | 64;
   readonly codeAddress: number;
   readonly code: Uint8Array;
   readonly state: ProcessorState;

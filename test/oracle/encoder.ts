@@ -1,6 +1,6 @@
 import type { OpcodeColumn } from './opcode-column.ts';
 
-/** A memory operand in 64-bit mode. Register numbers are 0 to 15; `base` undefined and `rip` false is absolute. */
+/** A memory operand. Register numbers are 0 to 15; `base` undefined and `rip` false is absolute. */
 export interface MemoryReference {
   readonly base: number | undefined;
   readonly index: number | undefined;
@@ -9,6 +9,8 @@ export interface MemoryReference {
   readonly displacement: number;
   /** the displacement is the target address; the encoder makes it relative */
   readonly rip: boolean;
+  /** 16-bit addressing: base is BX, BP, SI or DI, index SI or DI with BX or BP */
+  readonly short: boolean;
 }
 
 /** Everything the bytes of one instruction are made from. */
@@ -32,8 +34,8 @@ export interface Encoding {
   readonly branch: { target: number; bytes: number } | undefined;
 }
 
-/** The bytes of an instruction that starts at `address`, in 64-bit mode. */
-export function encode(e: Encoding, address: number): Uint8Array {
+/** The bytes of an instruction that starts at `address`, in 64-bit or in 32-bit code. */
+export function encode(e: Encoding, address: number, mode: 32 | 64): Uint8Array {
   const { column } = e;
   const bytes = [...e.prefixes];
   const memory = typeof e.rm === 'number' ? undefined : e.rm;
@@ -60,7 +62,7 @@ export function encode(e: Encoding, address: number): Uint8Array {
     }
     const w = e.rexW || column.rexW ? 8 : 0;
     const rex = w | (r << 2) | (x << 1) | b;
-    if (rex !== 0 || e.rexAlways) bytes.push(0x40 | rex);
+    if (mode === 64 && (rex !== 0 || e.rexAlways)) bytes.push(0x40 | rex);
     bytes.push(...column.bytes);
     if (column.plusRegister || column.plusStack) bytes[bytes.length - 1]! |= (e.rm as number) & 7;
   }
@@ -68,7 +70,8 @@ export function encode(e: Encoding, address: number): Uint8Array {
   const tail = e.immediates.reduce((sum, each) => sum + each.bytes, 0) + (e.branch?.bytes ?? 0);
   if (column.modrm !== undefined) {
     if (memory === undefined) bytes.push(0xc0 | ((reg & 7) << 3) | ((e.rm as number) & 7));
-    else pushMemory(bytes, reg & 7, memory, address, tail);
+    else if (memory.short) pushShortMemory(bytes, reg & 7, memory);
+    else pushMemory(bytes, reg & 7, memory, address, tail, mode);
   }
   for (const { value, bytes: length } of e.immediates) push(bytes, value, length);
   if (e.branch !== undefined) {
@@ -93,11 +96,17 @@ function pushMemory(
   memory: MemoryReference,
   address: number,
   tail: number,
+  mode: 32 | 64,
 ): void {
   const { base, index, scale, displacement } = memory;
   if (memory.rip) {
     bytes.push((reg << 3) | 5);
     push(bytes, BigInt(displacement - (address + bytes.length + 4 + tail)), 4);
+    return;
+  }
+  if (base === undefined && index === undefined && mode === 32) {
+    bytes.push((reg << 3) | 5);
+    push(bytes, BigInt(displacement), 4);
     return;
   }
   if (base === undefined) {
@@ -115,4 +124,31 @@ function pushMemory(
   bytes.push((mod << 6) | (reg << 3) | (needsSib ? 4 : base & 7));
   if (needsSib) bytes.push((scale << 6) | (((index ?? 4) & 7) << 3) | (base & 7));
   if (mod !== 0) push(bytes, BigInt(displacement), mod === 1 ? 1 : 4);
+}
+
+/** Base and index of ModRM.rm 0 to 7 with 16-bit addresses. SDM Vol. 2A, Table 2-1. */
+const SHORT_FORMS: readonly (readonly [number, number | undefined])[] = [
+  [3, 6],
+  [3, 7],
+  [5, 6],
+  [5, 7],
+  [6, undefined],
+  [7, undefined],
+  [5, undefined],
+  [3, undefined],
+];
+
+function pushShortMemory(bytes: number[], reg: number, memory: MemoryReference): void {
+  const { base, index, displacement } = memory;
+  if (base === undefined) {
+    bytes.push((reg << 3) | 6);
+    push(bytes, BigInt(displacement), 2);
+    return;
+  }
+  const rm = SHORT_FORMS.findIndex(([one, other]) => one === base && other === index);
+  if (rm < 0) throw new Error('no such 16-bit address');
+  const mod =
+    displacement === 0 && rm !== 6 ? 0 : displacement === (displacement << 24) >> 24 ? 1 : 2;
+  bytes.push((mod << 6) | (reg << 3) | rm);
+  if (mod !== 0) push(bytes, BigInt(displacement), mod);
 }

@@ -12,7 +12,7 @@ import { buildOpcodeTable, type Helper, helpers, instructions } from '../../src/
 import { CS, DS, ES, FS, GS, SS, STATE, TR } from '../../src/x86/state.ts';
 import { type Case, type Change, ENDED, type Outcome, TIMED_OUT } from './case.ts';
 import {
-  CODE_SELECTOR,
+  CODE_SELECTORS,
   GUEST_BYTES,
   handlerOf,
   STACK_SELECTOR,
@@ -26,13 +26,14 @@ import {
   CODE_FILLER,
   DATA_ADDRESS,
   EXIT_ADDRESS,
+  EXIT32_ADDRESS,
   WRITABLE_BYTES,
 } from './layout.ts';
 import type { Processor } from './processor.ts';
 import { loadVcpu, readVcpu } from './vcpu-state.ts';
 
 const BUDGET = 20_000;
-const USER_CODE = 0xa0fb;
+const USER_CODE = { 32: 0xc0fb, 64: 0xa0fb } as const;
 const USER_DATA = 0xc0f3;
 const BUSY_TSS = 0x8b;
 const GP = 13;
@@ -143,9 +144,10 @@ export class EngineProcessor implements Processor {
     state.set32(STATE.gdtrLimit, r.gdtrLimit);
     state.set64(STATE.idtrBase, r.idtrBase);
     state.set32(STATE.idtrLimit, r.idtrLimit);
-    state.setSegment(CS, CODE_SELECTOR, USER_CODE, 0xffff_ffff, 0n);
+    state.setSegment(CS, CODE_SELECTORS[each.bits], USER_CODE[each.bits], 0xffff_ffff, 0n);
     state.setSegment(SS, STACK_SELECTOR, USER_DATA, 0xffff_ffff, 0n);
-    for (const index of [DS, ES, FS, GS]) state.setSegment(index, 0, USER_DATA, 0xffff_ffff, 0n);
+    const data = each.bits === 64 ? 0 : STACK_SELECTOR;
+    for (const index of [DS, ES, FS, GS]) state.setSegment(index, data, USER_DATA, 0xffff_ffff, 0n);
     state.setSegment(TR, 0x40, BUSY_TSS, 0x67, r.tssBase);
     state.cpl = 3;
     state.set32(STATE.halted, 0);
@@ -173,7 +175,10 @@ export class EngineProcessor implements Processor {
     const outcome = readVcpu(state, rip);
     outcome.rflags = this.#frame.getUint32(at, true);
     outcome.setGpr(4, this.#frame.getBigUint64(at + 8, true));
-    if (vector === GP && rip === EXIT_ADDRESS) return { vector: ENDED, ...nothing, state: outcome };
+    if (vector === GP && (rip === EXIT_ADDRESS || rip === BigInt(EXIT32_ADDRESS))) {
+      outcome.rip = EXIT_ADDRESS;
+      return { vector: ENDED, ...nothing, state: outcome };
+    }
     const faultAddress = vector === PF ? state.get64(STATE.cr2) : 0n;
     return { vector, errorCode, faultAddress, state: outcome };
   }

@@ -2,7 +2,7 @@
  * Long differential runs against the host's own processor.
  *
  *   node test/oracle/fuzz.ts [--cases 100000] [--engine handlers|reference|evaluator]
- *                            [--seed N] [--only WORD] [--case K] [--show 20]
+ *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32]
  *
  * WORD is part of a form (`add`, `0F 38`), or of an attribute (`sse`, `fpu`, `cpuid:sse4_1`).
  * --case runs one case of the seed and prints it whole; give the same --only as the run that found it.
@@ -29,16 +29,20 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     only: { type: 'string' },
     case: { type: 'string' },
+    bits: { type: 'string', default: '64' },
     show: { type: 'string', default: '20' },
   },
 });
 const seed = Number(values.seed);
+const bits = values.bits === '32' ? 32 : 64;
 const native = NativeProcessor.open();
 if (typeof native === 'string') {
   console.error(`The oracle ${native}.`);
   process.exit(1);
 }
-const company = templatesOf(instructions).filter((each) => !skipReason(each, native.features));
+const company = templatesOf(instructions).filter(
+  (each) => !skipReason(each, native.features, bits),
+);
 const only = values.only?.toLowerCase();
 const templates =
   only === undefined
@@ -73,6 +77,7 @@ function huntAll(
     seed,
     from: 0,
     count,
+    bits,
     templates,
     company,
     progress: (done) => {
@@ -97,7 +102,7 @@ function showOne(
   number: number,
   templates: readonly Template[],
 ): void {
-  const each = generateCase(seed, number, templates, company);
+  const each = generateCase(seed, number, templates, company, bits);
   console.log(each.templates.map(({ label }) => label).join('\n'));
   console.log(disassemble(each));
   for (const { offset, bytes } of each.patches) {
@@ -114,6 +119,7 @@ function showOne(
     seed,
     from: number,
     count: 1,
+    bits,
     templates,
     company,
   });
@@ -129,7 +135,8 @@ function disassemble(each: GeneratedCase): string {
     const file = join(folder, 'code');
     const lead = Number(each.state.rip) - each.codeAddress;
     writeFileSync(file, each.code.subarray(lead));
-    const options = ['-D', '-b', 'binary', '-m', 'i386:x86-64', '-M', 'intel'];
+    const machine = bits === 64 ? 'i386:x86-64' : 'i386';
+    const options = ['-D', '-b', 'binary', '-m', machine, '-M', 'intel'];
     const listed = spawnSync('objdump', [...options, `--adjust-vma=${each.state.rip}`, file]);
     if (listed.status !== 0) return '(no objdump)';
     return String(listed.stdout)

@@ -21,9 +21,12 @@ export interface GeneratedCase extends Case {
   readonly instructions: readonly Uint8Array[];
 }
 
-/** INC-like marks that do not touch flags: LEA R15,[R15+1] and LEA R14,[R14+1]. */
-const LANDING_MARK = [0x4d, 0x8d, 0x7f, 0x01];
-const SKIPPED_MARK = Uint8Array.of(0x4d, 0x8d, 0x76, 0x01);
+/** Marks that do not touch flags: LEA R15,[R15+1] and LEA R14,[R14+1], or of EDI and ESI in 32-bit code. */
+const LANDING_MARK = { 64: [0x4d, 0x8d, 0x7f, 0x01], 32: [0x8d, 0x7f, 0x01] } as const;
+const SKIPPED_MARK = {
+  64: Uint8Array.of(0x4d, 0x8d, 0x76, 0x01),
+  32: Uint8Array.of(0x8d, 0x76, 0x01),
+} as const;
 /** CMP ESP,EBP: gives all six flags a defined value. */
 const SET_FLAGS = Uint8Array.of(0x39, 0xec);
 
@@ -58,17 +61,18 @@ export function generateCase(
   number: number,
   templates: readonly Template[],
   company: readonly Template[] = templates,
+  bits: 32 | 64 = 64,
 ): GeneratedCase {
   const random = new Random(seed, number);
   const main = templates[number % templates.length] as Template;
   const chosen = choose(random, main, company);
   const uses = (attributes: RegExp) =>
     chosen.some(({ form }) => form.attributes.some((attribute) => attributes.test(attribute)));
-  const b = new CaseBuilder(random, uses(/^(sse|mmx|avx)$/), uses(/^(fpu|mmx)$/));
+  const b = new CaseBuilder(random, bits, uses(/^(sse|mmx|avx)$/), uses(/^(fpu|mmx)$/));
 
   const alone = chosen.length === 1;
   const landing = alone && random.oneIn(40) ? undefined : codePlace(random);
-  const landingBytes = [...LANDING_MARK, ...endJump()];
+  const landingBytes = [...LANDING_MARK[bits], ...endJump(bits)];
   const codeAddress = landing ?? CODE_END - landingBytes.length - 1 - random.below(TIMES * 4);
   const entry = codeAddress + landingBytes.length;
 
@@ -96,13 +100,14 @@ export function generateCase(
 
   const marked = units.some(({ goal }) => goal !== undefined);
   const loops = !alone && random.oneIn(4) && b.give(RCX, BigInt(1 + random.below(4)));
-  const { bytes, instructions } = assemble(units, entry, codeAddress, marked, loops);
-  const code = Uint8Array.from([...landingBytes, ...bytes, ...endJump()]);
+  const { bytes, instructions } = assemble(units, entry, codeAddress, marked, loops, bits);
+  const code = Uint8Array.from([...landingBytes, ...bytes, ...endJump(bits)]);
   b.state.rip = BigInt(entry);
   return {
     number,
     main,
     templates: chosen,
+    bits,
     codeAddress,
     code: code.subarray(0, Math.min(code.length, CODE_END - codeAddress)),
     state: b.state,
@@ -151,6 +156,7 @@ function assemble(
   landing: number,
   marked: boolean,
   loops: boolean,
+  bits: 32 | 64,
 ): { bytes: number[]; instructions: Uint8Array[] } {
   const starts: number[] = [];
   const encodingOf = ({ placement }: Unit, target: number): Encoding => ({
@@ -160,12 +166,12 @@ function assemble(
   let at = entry;
   for (const unit of units) {
     starts.push(at);
-    at += (unit.fixFlags ? SET_FLAGS.length : 0) + encode(encodingOf(unit, at), at).length;
+    at += (unit.fixFlags ? SET_FLAGS.length : 0) + encode(encodingOf(unit, at), at, bits).length;
   }
   const backwards = entry - (at + SET_FLAGS.length + 2);
   const loop = loops && backwards >= -128 ? Uint8Array.of(0xe2, backwards & 0xff) : undefined;
   const loopBytes = loop === undefined ? 0 : SET_FLAGS.length + loop.length;
-  const end = at + loopBytes + (marked ? SKIPPED_MARK.length : 0);
+  const end = at + loopBytes + (marked ? SKIPPED_MARK[bits].length : 0);
   starts.push(loop === undefined ? end : at);
   const instructions: Uint8Array[] = [];
   at = entry;
@@ -175,11 +181,11 @@ function assemble(
       at += SET_FLAGS.length;
     }
     const target = unit.goal === 'landing' ? landing : (starts[unit.goal ?? 0] ?? end);
-    const bytes = encode(encodingOf(unit, target), at);
+    const bytes = encode(encodingOf(unit, target), at, bits);
     instructions.push(bytes);
     at += bytes.length;
   }
   if (loop !== undefined) instructions.push(SET_FLAGS, loop);
-  if (marked) instructions.push(SKIPPED_MARK);
+  if (marked) instructions.push(SKIPPED_MARK[bits]);
   return { bytes: instructions.flatMap((each) => [...each]), instructions };
 }

@@ -4,6 +4,7 @@ import {
   DATA_ADDRESS,
   DATA_BYTES,
   EXIT_ADDRESS,
+  EXIT32_ADDRESS,
   PAGE,
   WRITABLE_BYTES,
 } from './layout.ts';
@@ -12,7 +13,7 @@ import {
  * What surrounds a case in the guest: page tables that map the layout for user mode, and, in the upper
  * half for the supervisor alone, descriptor tables and one HLT for each exception vector.
  *
- * Guest-physical: code and data at their linear addresses, the end page at 3 MiB, the rest from 64 KiB.
+ * Guest-physical: everything low at its linear address, the end page above 3 MiB, the rest from 64 KiB.
  */
 const PML4 = 0x1_0000;
 const SUPERVISOR = 0xffff_8000_0000_0000n;
@@ -21,7 +22,7 @@ const GDT = 0x2_1000;
 const TSS = 0x2_2000;
 const HANDLERS = 0x2_3000;
 const STACK = 0x2_4000;
-const END_PAGE = 0x30_0000;
+const END_PAGE = 0x31_0000;
 export const GUEST_BYTES = 0x40_0000;
 
 const PRESENT = 1n;
@@ -36,7 +37,7 @@ export const stackTop = SUPERVISOR + BigInt(STACK + PAGE);
 export const stackTopPhysical = STACK + PAGE;
 export const handlerOf = (vector: number): bigint => SUPERVISOR + BigInt(HANDLERS + 16 * vector);
 
-export const CODE_SELECTOR = 0x33;
+export const CODE_SELECTORS = { 32: 0x23, 64: 0x33 } as const;
 export const STACK_SELECTOR = 0x2b;
 
 /** Values of the system registers. */
@@ -88,11 +89,13 @@ export function writeGuestTables(write: (gpa: number, bytes: Uint8Array) => void
   mapRange(CODE_ADDRESS, CODE_BYTES, USER);
   mapRange(DATA_ADDRESS, WRITABLE_BYTES, USER | WRITABLE | NO_EXECUTE);
   mapRange(DATA_ADDRESS + WRITABLE_BYTES, DATA_BYTES - WRITABLE_BYTES, USER | NO_EXECUTE);
+  mapRange(EXIT32_ADDRESS, PAGE, USER);
   map(EXIT_ADDRESS, END_PAGE, USER);
   for (let at = PML4; at <= STACK; at += PAGE) map(SUPERVISOR + BigInt(at), at, WRITABLE);
   for (const [slot, entry] of entries) set64(slot, entry);
 
   // the end of a case: HLT, which level 3 may not
+  write(EXIT32_ADDRESS, new Uint8Array(PAGE).fill(0xf4));
   write(END_PAGE, new Uint8Array(PAGE).fill(0xf4));
   write(HANDLERS, new Uint8Array(PAGE).fill(0xf4));
   write(STACK, new Uint8Array(PAGE).fill(1)); // written, so that it has a frame of its own
@@ -110,9 +113,10 @@ export function writeGuestTables(write: (gpa: number, bytes: Uint8Array) => void
     set64(IDT + 16 * vector + 8, handler >> 32n);
   }
 
-  // null, -, kernel code (0x10), kernel data (0x18), -, user data (0x28), user code (0x30), TSS (0x40)
+  // null, -, kernel code (0x10) and data (0x18), user 32-bit code (0x20), data (0x28), 64-bit code (0x30), TSS (0x40)
   set64(GDT + 0x10, 0x00af_9b00_0000_ffffn);
   set64(GDT + 0x18, 0x00cf_9300_0000_ffffn);
+  set64(GDT + 0x20, 0x00cf_fb00_0000_ffffn);
   set64(GDT + 0x28, 0x00cf_f300_0000_ffffn);
   set64(GDT + 0x30, 0x00af_fb00_0000_ffffn);
   const tss = SYSTEM_REGISTERS.tssBase;

@@ -21,6 +21,8 @@ export interface HuntOptions {
   readonly seed: number;
   readonly from: number;
   readonly count: number;
+  /** 64-bit mode, or 32-bit code in compatibility mode */
+  readonly bits: 32 | 64;
   /** forms to try in turn */
   readonly templates: readonly Template[];
   /** forms that may stand beside them */
@@ -41,7 +43,7 @@ export interface HuntResult {
 
 /** Runs cases natively and on `processor`, and collects how they differ. */
 export function hunt(options: HuntOptions): HuntResult {
-  const { native, processor, seed, from, count, templates, company } = options;
+  const { native, processor, seed, from, count, templates, company, bits } = options;
   const image = dataImage(seed);
   const failures = new Map<string, Failure>();
   const executed = new Set<Template>();
@@ -49,7 +51,7 @@ export function hunt(options: HuntOptions): HuntResult {
   let different = 0;
   for (let done = 0; done < count; done += BATCH) {
     const cases = Array.from({ length: Math.min(BATCH, count - done) }, (_, i) =>
-      generateCase(seed, from + done + i, templates, company),
+      generateCase(seed, from + done + i, templates, company, bits),
     );
     const expected = native.run(cases, image);
     for (const [i, each] of cases.entries()) {

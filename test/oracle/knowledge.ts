@@ -19,7 +19,7 @@ export interface Circumstances {
 const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^(cpuid|xgetbv|rdpid)$/, 'describes this very processor'],
   [/^(rdtscp?|rdpmc|rdrand|rdseed)$/, 'gives another value each time'],
-  [/^(syscall|sysenter|sysexit|sysret|int|int1|icebp|into|iret.?)$/, 'enters the host kernel'],
+  [/^(syscall|sysenter|sysexit|sysret|int|int1|icebp|iret.?)$/, 'enters the host kernel'],
   [/^(hlt|vm|invlpga|stgi|clgi|skinit|monitor|mwait)/, 'may reach a hypervisor of the host'],
   [/^(sgdt|sidt|sldt|str|smsw)$/, 'shows tables of the host kernel'],
   [/^(lar|lsl|verr|verw)$/, 'depends on descriptors of the host kernel'],
@@ -40,12 +40,20 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^(ud0)$/, 'is decoded with or without ModRM by each vendor'],
 ];
 
-/** Why `template` is not run natively on a host with `features`, or undefined when it is. */
-export function skipReason(template: Template, features: ReadonlySet<string>): string | undefined {
+/** Why `template` is not run natively in code of `bits` on a host with `features`, or undefined when it is. */
+export function skipReason(
+  template: Template,
+  features: ReadonlySet<string>,
+  bits: 32 | 64 = 64,
+): string | undefined {
   const { instruction, form, letters } = template;
   for (const [names, reason] of SKIPPED) if (names.test(instruction.name)) return reason;
-  if (form.attributes.includes('no64')) return 'does not exist in 64-bit mode';
-  const pushesSegment = /^(push|pop)$/.test(instruction.name) && template.column.bytes[0] === 0x0f;
+  if (bits === 64 && form.attributes.includes('no64')) return 'does not exist in 64-bit mode';
+  if (bits === 32 && (form.attributes.includes('only64') || template.column.rexW)) {
+    return 'exists in 64-bit mode alone';
+  }
+  const pushesSegment =
+    /^(push|pop)$/.test(instruction.name) && letters.length === 0 && !template.column.plusRegister;
   if (pushesSegment || letters.some(({ kind }) => kind === 'S')) {
     return 'loads or stores segment selectors of the host';
   }

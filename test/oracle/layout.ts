@@ -7,6 +7,7 @@
  *   0x20_0000  three writable pages
  *   0x20_3000  one read-only page
  *   0x20_4000  hole
+ *   0x30_0000  where a 32-bit case ends
  *   0x5a5a_1000_0000  where a case ends: every case jumps here
  */
 export const PAGE = 4096;
@@ -18,6 +19,8 @@ export const WRITABLE_BYTES = 3 * PAGE;
 export const DATA_BYTES = 4 * PAGE;
 export const DATA_END = DATA_ADDRESS + DATA_BYTES;
 export const EXIT_ADDRESS = 0x5a5a_1000_0000n;
+/** where 32-bit code ends, by a far jump to 64-bit code */
+export const EXIT32_ADDRESS = 0x30_0000;
 /** what the code pages hold where no case put its code */
 export const CODE_FILLER = 0xcc;
 
@@ -43,7 +46,9 @@ export const STATE_BYTES = 832;
 export const CODE_ROOM = 192;
 export const PATCHES = 6;
 export const PATCH_ROOM = 32;
-export const INPUT_BYTES = 16 + STATE_BYTES + CODE_ROOM + PATCHES * (8 + PATCH_ROOM);
+export const INPUT_HEADER_BYTES = 24;
+export const INPUT_BYTES =
+  INPUT_HEADER_BYTES + STATE_BYTES + CODE_ROOM + PATCHES * (8 + PATCH_ROOM);
 export const OUTPUT_BYTES = 16 + STATE_BYTES + 8;
 export const HEADER_BYTES = 8 + DATA_BYTES;
 export const MAGIC = 0x6c63_7261;

@@ -20,7 +20,11 @@ const RAX = 0;
 const RCX = 1;
 const RBX = 3;
 
-function build(code: string, change: (state: ProcessorState) => void = () => {}): Case {
+function build(
+  code: string,
+  change: (state: ProcessorState) => void = () => {},
+  bits: 32 | 64 = 64,
+): Case {
   const state = new ProcessorState();
   state.rip = BigInt(CODE_ADDRESS);
   state.rflags = 0x202;
@@ -30,8 +34,9 @@ function build(code: string, change: (state: ProcessorState) => void = () => {})
   change(state);
   const bytes = Uint8Array.from(code.split(' '), (byte) => Number.parseInt(byte, 16));
   return {
+    bits,
     codeAddress: CODE_ADDRESS,
-    code: Uint8Array.from([...bytes, ...endJump()]),
+    code: Uint8Array.from([...bytes, ...endJump(bits)]),
     state,
     patches: [],
   };
@@ -138,6 +143,28 @@ test('vector registers of a faulting case come back whole', { skip }, () => {
     state.rflags = 0x1_0202; // a fault pushes RF
   });
   assert.deepEqual(each.state.differences(runOne(each).state), []);
+});
+
+test('32-bit code runs in compatibility mode', { skip }, () => {
+  // INC EAX; MOV [EBX],EAX; MOV CX,CS; MOV DX,FS:[0]
+  const ended = runOne(
+    build(
+      '40 89 03 66 8c c9 64 66 8b 15 00 00 00 00',
+      (state) => {
+        state.setGpr(RAX, 0xffff_ffffn);
+        state.setGpr(RBX, BigInt(DATA_ADDRESS + 8));
+        state.set64(WIRE.fsBase, BigInt(DATA_ADDRESS));
+      },
+      32,
+    ),
+  );
+  assert.equal(ended.vector, ENDED);
+  assert.equal(ended.state.gpr(RAX) & 0xffff_ffffn, 0n);
+  assert.equal(ended.state.gpr(RCX) & 0xffffn, 0x23n);
+  assert.equal(ended.state.get64(WIRE.fsBase), BigInt(DATA_ADDRESS));
+  const overflowed = runOne(build('ce', (state) => (state.rflags = 0xa02), 32));
+  assert.deepEqual([overflowed.vector, overflowed.state.rip], [4, BigInt(CODE_ADDRESS + 1)]);
+  assert.equal(runOne(build('90')).vector, ENDED, 'and 64-bit code does afterwards');
 });
 
 test('a loop without end is cut off', { skip }, () => {

@@ -8,6 +8,7 @@ import {
   DATA_BYTES,
   HEADER_BYTES,
   INPUT_BYTES,
+  INPUT_HEADER_BYTES,
   MAGIC,
   OUTPUT_BYTES,
   PATCH_ROOM,
@@ -96,10 +97,11 @@ function encodeCase(input: Uint8Array, start: number, each: Case): void {
   view.setUint32(0, each.code.length, true);
   view.setUint32(4, each.patches.length, true);
   view.setBigUint64(8, BigInt(each.codeAddress), true);
-  input.set(each.state.bytes, start + 16);
-  input.set(each.code, start + 16 + STATE_BYTES);
+  view.setUint32(16, each.bits, true);
+  input.set(each.state.bytes, start + INPUT_HEADER_BYTES);
+  input.set(each.code, start + INPUT_HEADER_BYTES + STATE_BYTES);
   each.patches.forEach((patch, i) => {
-    const at = 16 + STATE_BYTES + CODE_ROOM + i * (8 + PATCH_ROOM);
+    const at = INPUT_HEADER_BYTES + STATE_BYTES + CODE_ROOM + i * (8 + PATCH_ROOM);
     view.setUint32(at, patch.offset, true);
     view.setUint32(at + 4, patch.bytes.length, true);
     input.set(patch.bytes, start + at + 8);

@@ -19,9 +19,12 @@ const features = typeof native === 'string' ? new Set<string>() : native.feature
 const seed = Number(process.env['VIVARIUM_ORACLE_SEED'] ?? 1);
 
 const all = templatesOf(instructions);
-const usable = all.filter((each) => skipReason(each, features) === undefined);
+const usable = {
+  32: all.filter((each) => skipReason(each, features, 32) === undefined),
+  64: all.filter((each) => skipReason(each, features, 64) === undefined),
+};
 
-function runOn(name: EngineName, from: number, count: number) {
+function runOn(name: EngineName, from: number, count: number, bits: 32 | 64 = 64) {
   assert.ok(typeof native !== 'string');
   const result = hunt({
     native,
@@ -29,8 +32,9 @@ function runOn(name: EngineName, from: number, count: number) {
     seed,
     from,
     count,
-    templates: usable,
-    company: usable,
+    bits,
+    templates: usable[bits],
+    company: usable[bits],
   });
   const shown = result.failures.slice(0, 10).map((each) => describeFailure(each, seed));
   assert.equal(
@@ -54,8 +58,8 @@ test('handlers do what the host processor does in 80,000 random cases over every
   skip,
 }, (t) => {
   const { executed, endings } = runOn('handlers', 0, 80_000);
-  t.diagnostic(`seed ${seed}; ${usable.length} forms; endings ${JSON.stringify([...endings])}`);
-  const never = usable.filter((each) => !executed.has(each) && !alwaysFaults(each));
+  t.diagnostic(`seed ${seed}; ${usable[64].length} forms; endings ${JSON.stringify([...endings])}`);
+  const never = usable[64].filter((each) => !executed.has(each) && !alwaysFaults(each));
   assert.deepEqual(
     never.map(({ label }) => label),
     [],
@@ -64,6 +68,11 @@ test('handlers do what the host processor does in 80,000 random cases over every
   for (const vector of [0, 3, 6, 13, 14, 16, 19]) {
     assert.ok((endings.get(vector) ?? 0) > 0, `no case ended in exception ${vector}`);
   }
+});
+
+test('32-bit code in compatibility mode does what it does on the host', { skip }, () => {
+  runOn('handlers', 0, 30_000, 32);
+  runOn('reference', 30_000, 10_000, 32);
 });
 
 test('the reference engine does what the host processor does in 30,000 random cases', {
@@ -79,5 +88,8 @@ test('forms that no program can run natively are few, and each has a reason', { 
     if (reason !== undefined) reasons.set(reason, [...(reasons.get(reason) ?? []), each.label]);
   }
   for (const [reason, labels] of reasons) t.diagnostic(`${reason}: ${labels.join(', ')}`);
-  assert.ok(usable.length > 0.8 * all.length, `${usable.length} of ${all.length} forms run`);
+  assert.ok(
+    usable[64].length > 0.8 * all.length,
+    `${usable[64].length} of ${all.length} forms run`,
+  );
 });

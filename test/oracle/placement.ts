@@ -37,27 +37,38 @@ export function placeInstruction(
 
   // sizes
   const { allow66, allowW } = sizeFreedom(template);
-  const rexW = allowW && random.oneIn(3);
+  const rexW = b.bits === 64 && allowW && random.oneIn(3);
   const operandPrefix = allow66 && random.oneIn(4);
   const vexW = column.vex === undefined ? 0 : vexWOf(b, template);
-  const operandSize =
-    rexW || column.rexW || vexW === 1 ? 8 : operandPrefix ? 2 : has('d64') || has('f64') ? 8 : 4;
+  const wide = b.bits === 64 && (rexW || column.rexW || vexW === 1);
+  const operandSize = wide
+    ? 8
+    : operandPrefix
+      ? 2
+      : b.bits === 64 && (has('d64') || has('f64'))
+        ? 8
+        : 4;
 
   // segment, address size
   const usesData =
     memory || has('rep') || letters.some(({ kind }) => kind === 'O') || name === 'xlat';
+  const counts = /^(loop|jrcxz)/.test(name);
+  const addressPrefix = (usesData || counts) && random.oneIn(counts ? 3 : 12);
+  const addressBits: 16 | 32 | 64 =
+    b.bits === 64 ? (addressPrefix ? 32 : 64) : addressPrefix ? 16 : 32;
+  // 16 bits do not reach the data but through a segment that begins there
   const segmentPrefix =
-    usesData && random.oneIn(10)
-      ? random.pick([FS_PREFIX, GS_PREFIX, 0x2e, 0x36, 0x3e, 0x26])
-      : undefined;
+    addressBits === 16 && usesData && !random.oneIn(8)
+      ? FS_PREFIX
+      : usesData && random.oneIn(10)
+        ? random.pick([FS_PREFIX, GS_PREFIX, 0x2e, 0x36, 0x3e, 0x26])
+        : undefined;
   const segmentBase =
     segmentPrefix === FS_PREFIX
       ? b.state.get64(144)
       : segmentPrefix === GS_PREFIX
         ? b.state.get64(152)
         : 0n;
-  const counts = /^(loop|jrcxz)/.test(name);
-  const addressSize32 = (usesData || counts) && random.oneIn(counts ? 3 : 12);
 
   // repeat, lock
   const repeat = has('rep') && random.oneIn(2);
@@ -66,12 +77,12 @@ export function placeInstruction(
 
   if (operandPrefix) prefixes.push(0x66);
   if (segmentPrefix !== undefined) prefixes.push(segmentPrefix);
-  if (addressSize32) prefixes.push(0x67);
+  if (addressPrefix) prefixes.push(0x67);
   if (repeat) prefixes.push(random.pick([0xf2, 0xf3]));
   if (locked) prefixes.push(0xf0);
   shuffle(b, prefixes);
 
-  const choices: Choices = { operandSize, addressSize32, segmentBase, repeat, safe, landing };
+  const choices: Choices = { operandSize, addressBits, segmentBase, repeat, safe, landing };
   prepareImplied(b, template, choices);
 
   // ModRM.rm or the register in the opcode
@@ -83,7 +94,7 @@ export function placeInstruction(
       bytes,
       alignment: has('aligned') || name === 'cmpxchg16b' ? 16 : 1,
       locked: locked || (lockable && /^(xchg|xadd|cmpxchg)/.test(name)),
-      addressSize32,
+      addressBits,
       segmentBase,
       safe,
     };
@@ -115,8 +126,8 @@ export function placeInstruction(
   const offset = letters.find(({ kind }) => kind === 'O');
   if (offset !== undefined) {
     const bytes = operandBytes(offset.size, operandSize);
-    const how = { bytes, alignment: 1, locked: false, addressSize32, segmentBase, safe };
-    const width = addressSize32 ? 4 : 8;
+    const how = { bytes, alignment: 1, locked: false, addressBits, segmentBase, safe } as const;
+    const width = addressBits / 8;
     immediates.push({
       value: BigInt.asUintN(width * 8, b.target(how) - segmentBase),
       bytes: width,
@@ -212,15 +223,15 @@ function registerKind({ letters }: Template, place: 'reg' | 'rm'): RegisterKind 
 
 function chooseRegister(b: CaseBuilder, kind: RegisterKind): number {
   const { random } = b;
-  if (kind === 'vector') return random.below(16);
+  if (kind === 'vector') return random.below(b.registers);
   if (kind === 'mmx' || kind === 'debug') return random.below(8);
-  if (kind === 'control') return random.pick([0, 2, 3, 4, 8]);
+  if (kind === 'control') return random.pick(b.bits === 64 ? [0, 2, 3, 4, 8] : [0, 2, 3, 4]);
   for (let attempt = 0; attempt < 6; attempt++) {
-    const register = random.below(16);
+    const register = random.below(b.registers);
     if (register === RSP && !random.oneIn(8)) continue;
     if (b.free(register) || random.oneIn(8)) return register;
   }
-  return random.below(16);
+  return random.below(b.registers);
 }
 
 function immediateOf(
@@ -231,7 +242,7 @@ function immediateOf(
 ): { value: bigint; bytes: number } {
   const { random } = b;
   const name = template.instruction.name;
-  if (token === 'is4') return { value: BigInt(random.below(16) << 4), bytes: 1 };
+  if (token === 'is4') return { value: BigInt(random.below(b.registers) << 4), bytes: 1 };
   if (token === 'ib') {
     if (/^sh[lr]d$/.test(name) && operandSize === 2) {
       return { value: BigInt(random.below(17)), bytes: 1 };

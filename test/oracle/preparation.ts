@@ -16,7 +16,7 @@ const RDI = 7;
 export interface Choices {
   /** bytes */
   readonly operandSize: number;
-  readonly addressSize32: boolean;
+  readonly addressBits: 16 | 32 | 64;
   readonly segmentBase: bigint;
   readonly repeat: boolean;
   readonly safe: boolean;
@@ -66,7 +66,7 @@ export function prepareOperand(
 ): void {
   const { random } = b;
   const name = template.instruction.name;
-  const goal = () => random.pick([BigInt(choices.landing), EXIT_ADDRESS]);
+  const goal = () => jumpGoal(b, choices);
   if (/^(jmp|call)$/.test(name)) {
     if (place.register !== undefined) b.give(place.register, goal());
     else if (place.address !== undefined) b.put64(place.address, goal());
@@ -140,10 +140,7 @@ function prepareStack(b: CaseBuilder, name: string, choices: Choices): void {
   const top = b.known(RSP);
   if (top === undefined) return;
   if (name === 'ret') {
-    b.put64(
-      top,
-      random.oneIn(20) ? random.u64() : random.pick([BigInt(choices.landing), EXIT_ADDRESS]),
-    );
+    b.put64(top, random.oneIn(20) ? random.u64() : jumpGoal(b, choices));
   } else if (/^popf/.test(name)) {
     const trap = random.oneIn(20) ? 0x100n : 0n;
     b.put64(top, (random.u64() & ~0x4_0100n) | trap);
@@ -174,7 +171,7 @@ function addressing(choices: Choices, bytes: number) {
     bytes,
     alignment: 1,
     locked: false,
-    addressSize32: choices.addressSize32,
+    addressBits: choices.addressBits,
     segmentBase: choices.segmentBase,
     safe: choices.safe,
   };
@@ -185,10 +182,17 @@ function dataTarget(b: CaseBuilder, choices: Choices, bytes: number, segmentBase
   return BigInt.asUintN(64, b.target(addressing(choices, bytes)) - segmentBase);
 }
 
-/** A register value for an address-sized quantity: with 32-bit addresses the upper half is anything. */
+/** A register value for an address-sized quantity: above the address size it is anything. */
 function asAddress(b: CaseBuilder, value: bigint, choices: Choices): bigint {
-  if (!choices.addressSize32) return BigInt.asUintN(64, value);
-  return BigInt.asUintN(32, value) | (BigInt(b.random.u32()) << 32n);
+  const { addressBits } = choices;
+  return (
+    BigInt.asUintN(addressBits, value) | (b.random.u64() & ~((1n << BigInt(addressBits)) - 1n))
+  );
+}
+
+/** Where an indirect jump may go: the landing block, or in 64-bit code straight to the end. */
+function jumpGoal(b: CaseBuilder, choices: Choices): bigint {
+  return b.bits === 64 && b.random.oneIn(2) ? EXIT_ADDRESS : BigInt(choices.landing);
 }
 
 function bytesOf(value: number, length: number): Uint8Array {

@@ -84,6 +84,9 @@ function enter(cpu: Cpu, immediate: number, operandSize: number): void {
   }
   if (level > 0) stack.push(bytes, frame);
   stack.pointer = BigInt.asUintN(stack.width, stack.pointer - BigInt(immediate & 0xffff));
+  // A write at the new top of the stack must be possible, though none happens.
+  const top = stack.width === 64 ? stack.pointer : BigInt.asUintN(32, stack.base + stack.pointer);
+  cpu.translate(top, 'write');
   writeRegister(state, RBP, operandSize, frame);
   stack.commit(state);
 }

@@ -108,11 +108,11 @@ const arpl = define(
   'arpl',
   [form('63 /r', 'Ew Gw', 'no64', 'noreal')],
   (b, [destination, source]) => {
-    const before = destination.readForUpdate();
+    const before = destination.read();
     const rpl = b.and(source.readUnsigned(), b.i64(3));
     const lower = b.ltU(b.and(before, b.i64(3)), rpl);
     const raised = b.or(b.and(before, b.i64(~3n)), rpl);
-    destination.write(b.select(lower, raised, before));
+    b.if(lower, () => destination.write(raised));
     b.setZeroFrom(b.widen(b.eqz(lower)));
   },
 );

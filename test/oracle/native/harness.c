@@ -29,6 +29,7 @@
 #define DATA_BYTES (DATA_PAGES * PAGE)
 #define WRITABLE_BYTES (WRITABLE_PAGES * PAGE)
 #define EXIT_ADDRESS 0x5a5a10000000UL
+#define EXIT32_ADDRESS 0x300000UL
 #define BLOCK_ADDRESS (EXIT_ADDRESS + PAGE)
 #define MAGIC 0x6c637261u
 
@@ -71,6 +72,9 @@ struct block {
   uint64_t host_rsp; /* 1536 */
   uint64_t host_fs;  /* 1544 */
   uint64_t has_avx;  /* 1552 */
+  uint64_t compatible; /* 1560: the case is 32-bit code */
+  uint32_t far_offset; /* 1568: where and with which CS 32-bit code is entered */
+  uint32_t far_selector;
 };
 #define BLOCK ((struct block *)BLOCK_ADDRESS)
 
@@ -90,6 +94,8 @@ struct input {
   uint32_t code_length;
   uint32_t patch_count;
   uint64_t code_address;
+  uint32_t bits; /* 64, or 32 for compatibility mode */
+  uint32_t pad;
   struct state state;
   uint8_t code[192];
   struct patch patches[6];
@@ -121,6 +127,9 @@ struct change {
   M(0, "rax") M(8, "rcx") M(16, "rdx") M(24, "rbx") M(32, "rsp") M(40, "rbp") M(48, "rsi")    \
   M(56, "rdi") M(64, "r8") M(72, "r9") M(80, "r10") M(88, "r11") M(96, "r12") M(104, "r13")   \
   M(112, "r14") M(120, "r15")
+/* DS, ES, FS and GS: flat for 32-bit code, null as programs have them otherwise. */
+#define SEGMENTS(selector)                                                                    \
+  "mov $" selector ", %eax\n mov %eax, %ds\n mov %eax, %es\n mov %eax, %fs\n mov %eax, %gs\n"
 #define SAVE_GPR(at, reg) SAVE(reg, at)
 #define LOAD_GPR(at, reg) LOAD(at, reg)
 #define EACH_YMM(M)                                                                           \
@@ -140,14 +149,18 @@ __asm__(
   "popfq\n"
   "rdfsbase %rax\n" SAVE("rax", 144)
   "rdgsbase %rax\n" SAVE("rax", 152)
-  LOAD(1544, "rax") "wrfsbase %rax\n"
   "fxsave64 " B "1024(%rip)\n"
   "cmpb $0, " B "1552(%rip)\n"
   "je trampoline_leave\n"
   EACH_YMM(SAVE_YMM)
   "vzeroupper\n"
-  "trampoline_leave:\n" /* with the host's FS base */
+  "trampoline_leave:\n"
   LOAD(1536, "rsp")
+  "cmpb $0, " B "1560(%rip)\n"
+  "je 1f\n"
+  SEGMENTS("0")
+  "1:\n"
+  LOAD(1544, "rax") "wrfsbase %rax\n"
   "pushq $2\n"
   "popfq\n"
   "fninit\n"
@@ -164,12 +177,22 @@ __asm__(
   "je 1f\n"
   EACH_YMM(LOAD_YMM)
   "1:\n"
+  "cmpb $0, " B "1560(%rip)\n"
+  "je 1f\n"
+  SEGMENTS("0x2b")
+  "1:\n"
   LOAD(144, "rax") "wrfsbase %rax\n"
   LOAD(152, "rax") "wrgsbase %rax\n"
   "pushq " B "136(%rip)\n"
+  "cmpb $0, " B "1560(%rip)\n"
+  "jne 1f\n"
   "popfq\n"
   EACH_GPR(LOAD_GPR)
   "jmp *" B "128(%rip)\n"
+  "1:\n"
+  "popfq\n"
+  EACH_GPR(LOAD_GPR)
+  "ljmp *" B "1568(%rip)\n"
   "trampoline_end:\n"
   /* Signals arrive with the guest's FS base, and maybe its AC flag. */
   ".globl signal_entry\n"
@@ -272,9 +295,12 @@ __attribute__((used)) void on_signal(int signal, siginfo_t *info, void *frame, u
   leave();
 }
 
-static void to_block(const struct state *state) {
+static void to_block(const struct state *state, uint32_t bits) {
   struct block *at = BLOCK;
   at->state = *state;
+  at->compatible = bits == 32;
+  at->far_offset = (uint32_t)state->rip;
+  at->far_selector = 0x23;
   at->fx.fcw = state->fcw;
   at->fx.fsw = state->fsw;
   at->fx.ftw = (uint8_t)state->ftw;
@@ -342,6 +368,12 @@ int main(void) {
   map(EXIT_ADDRESS, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   memcpy((void *)EXIT_ADDRESS, trampoline, trampoline_end - trampoline);
   if (mprotect((void *)EXIT_ADDRESS, PAGE, PROT_READ | PROT_EXEC) != 0) die("oracle harness: mprotect");
+  /* 32-bit code ends by a far jump to 64-bit code here, which goes on to the exit stub. */
+  map(EXIT32_ADDRESS, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const uint64_t exit_address = EXIT_ADDRESS;
+  memcpy((void *)EXIT32_ADDRESS, "\xff\x25\0\0\0\0", 6);
+  memcpy((void *)(EXIT32_ADDRESS + 6), &exit_address, 8);
+  if (mprotect((void *)EXIT32_ADDRESS, PAGE, PROT_READ | PROT_EXEC) != 0) die("oracle harness: mprotect");
   memset(code, 0xcc, CODE_PAGES * PAGE);
   memcpy(data, header.data, WRITABLE_BYTES);
   memcpy(code + CODE_PAGES * PAGE, header.data + WRITABLE_BYTES, PAGE);
@@ -374,7 +406,7 @@ int main(void) {
       if (patch->offset + patch->length > WRITABLE_BYTES || patch->length > 32) return 2;
       memcpy(data + patch->offset, patch->bytes, patch->length);
     }
-    to_block(&input.state);
+    to_block(&input.state, input.bits);
     current_case = n;
     result.outcome = OUTCOME_END;
     result.error = 0;
