@@ -23,7 +23,7 @@ export function makeAr(members: readonly (readonly [name: string, data: Uint8Arr
 /** A .deb with these files, by path. */
 export async function makeDeb(
   files: Readonly<Record<string, Uint8Array>>,
-  pack: (bytes: Uint8Array) => Uint8Array = gzipSync,
+  pack: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array = gzipSync,
   extension = '.gz',
 ): Promise<Uint8Array> {
   const tar = await packTar([
