@@ -241,6 +241,7 @@ export class Board {
       );
       const exit = this.vcpu.run(budget);
       if (exit === 'shutdown') {
+        this.uart.flush();
         return { kind: 'stopped', reason: describeShutdown(this.vcpu) };
       }
       if (exit === 'halt') {
