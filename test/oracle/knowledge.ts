@@ -31,7 +31,7 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
     'shows pointers that processors keep differently',
   ],
   [/^(wrfsbase|wrgsbase|rdfsbase|rdgsbase|swapgs)$/, 'owned by the harness'],
-  [/^(rcpss|rcpps|rsqrtss|rsqrtps)$/, 'approximated differently by each vendor'],
+  [/^v?(rcp|rsqrt)[ps]s$/, 'approximated differently by each vendor'],
   [
     /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/,
     'rounded differently by each vendor in the last place',
@@ -110,7 +110,7 @@ export function undefinedFlags(name: string, about: Circumstances): number {
 
 /** Flags that surely have a defined value after `name`, whatever they had before. */
 export function definedFlags(name: string): number {
-  if (/^(add|adc|sub|sbb|cmp|neg|xadd|cmpxchg|popf|ptest|u?comis[sd]|popcnt)$/.test(name)) {
+  if (/^(add|adc|sub|sbb|cmp|neg|xadd|cmpxchg|popf|v?ptest|v?u?comis[sd]|popcnt)$/.test(name)) {
     return ALL_FLAGS;
   }
   if (/^(and|or|xor|test)$/.test(name)) return ALL_FLAGS & ~FLAG.A;
@@ -126,7 +126,7 @@ export function readsFlags(name: string): boolean {
 
 /** General registers that `name` writes without naming them in an operand. */
 export function impliedWrites(name: string): readonly number[] {
-  if (/^(i?mul|i?div|cwd|cdq|cqo|mulx|cmpxchg(8b|16b)|pcmpestr|pcmpistr)/.test(name))
+  if (/^(i?mul|i?div|cwd|cdq|cqo|mulx|cmpxchg(8b|16b)|v?pcmp[ei]str)/.test(name))
     return [0, 1, 2];
   if (/^(movs|cmps)/.test(name)) return [1, 6, 7];
   if (/^(stos|scas|ins)/.test(name)) return [1, 7];

@@ -198,6 +198,7 @@ function sizeFreedom({ instruction, form, column, letters }: Template): {
 
 function vexWOf(b: CaseBuilder, { column, letters }: Template): 0 | 1 {
   if (column.vex?.w !== undefined) return column.vex.w;
+  if (b.bits === 32) return 0;
   return letters.some(({ size }) => size === 'y') && b.random.oneIn(2) ? 1 : 0;
 }
 

@@ -42,11 +42,25 @@ export function shiftLanes(
   return b.select(inRange, b.pure(op, vector, b.wrap(count)), zero(b));
 }
 
+/** An immediate byte, or the low 64 bits of an operand that is read whole. */
+function shiftCount(b: Semantics, operand: Operand): Value {
+  if (operand.kind === 'immediate') return operand.readUnsigned();
+  if (operand.kind === 'memory' && operand.width === 128) return lane64(b, operand.readVector());
+  return operand.readElement(64);
+}
+
+/** All of a memory operand is read, though only its low 64 bits count. */
+function shiftCount(b: Semantics, destination: Operand, right: Operand): Value {
+  if (right.kind === 'immediate') return right.readUnsigned();
+  if (right.kind === 'memory' && destination.kind !== 'mmx') return lane64(b, right.readVector());
+  return right.readElement(64);
+}
+
 /** The meaning of a shift; the count is a byte immediate or the low 64 bits of the last operand. */
 export function shift(kind: ShiftKind, width: number) {
   return (b: Semantics, operands: readonly Operand[]): void => {
     const { destination, left, right } = threeOperands(b, operands);
-    const count = right.kind === 'immediate' ? right.readUnsigned() : right.readElement(64);
+    const count = shiftCount(b, right);
     if (destination.kind === 'mmx') {
       const result = shiftLanes(b, kind, width, readMmx(b, left), count);
       writeMmx(b, destination, lane64(b, result));
