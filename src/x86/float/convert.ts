@@ -5,12 +5,16 @@ import { round, roundShift } from './rounding.ts';
 
 /** Conversions between formats and integers. SDM Vol. 1, 4.9.1 and Table 11-1; Vol. 2A "CVTSD2SI". */
 
-/** From one format to another: a NaN keeps its upper payload bits and becomes quiet. */
+/**
+ * From one format to another: a NaN keeps its upper payload bits and becomes quiet. Denormal operands
+ * raise DE unless `reportsDenormal` says otherwise.
+ */
 export function convertFormat(
   from: Format,
   to: Format,
   env: FloatEnvironment,
   bits: bigint,
+  reportsDenormal = true,
 ): bigint {
   const x = unpack(from, bits, env);
   if (isNan(x)) {
@@ -20,7 +24,7 @@ export function convertFormat(
     const moved = shift >= 0n ? payload << shift : payload >> -shift;
     return infinityBits(to, x.sign) | moved;
   }
-  checkDenormals(env, x);
+  if (reportsDenormal) checkDenormals(env, x);
   if (x.kind === 'infinity') return infinityBits(to, x.sign);
   if (x.kind === 'zero') return zeroBits(to, x.sign);
   return round(to, env, x.sign, x.significand, x.scale);

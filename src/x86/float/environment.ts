@@ -58,9 +58,9 @@ export class FloatEnvironment {
     return (open & PRE_COMPUTATION) !== 0 ? open & PRE_COMPUTATION : open;
   }
 
-  /** MXCSR with the flags this operation sets. */
-  get mxcsr(): number {
+  /** Flags this operation sets in MXCSR. */
+  get reported(): number {
     const hidden = (this.unmasked & PRE_COMPUTATION) !== 0 ? ~PRE_COMPUTATION : 0;
-    return this.#mxcsr | (this.flags & ~hidden);
+    return this.flags & ~hidden;
   }
 }

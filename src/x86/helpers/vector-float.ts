@@ -47,13 +47,14 @@ const CR4_OSXMMEXCPT = 1n << 10n;
 const FIRST = STATE.vectorScratch;
 const SECOND = STATE.vectorScratch + 32;
 
-function getElement(state: CpuState, width: number, offset: number, lane: number): bigint {
+/** Element `lane` of `width` bits at a state offset, unsigned. */
+export function getElement(state: CpuState, width: number, offset: number, lane: number): bigint {
   const at = offset + (lane * width) / 8;
   if (width === 64) return state.view.getBigUint64(at, true);
   return BigInt(width === 32 ? state.view.getUint32(at, true) : state.view.getUint16(at, true));
 }
 
-function setElement(
+export function setElement(
   state: CpuState,
   width: number,
   offset: number,
@@ -68,7 +69,7 @@ function setElement(
 
 /** Sets MXCSR's flags; raises #XM (or #UD) when one of them is unmasked. */
 export function commitFlags(cpu: Cpu, env: FloatEnvironment): void {
-  cpu.state.set32(STATE.mxcsr, env.mxcsr);
+  cpu.state.set32(STATE.mxcsr, cpu.state.get32(STATE.mxcsr) | env.reported);
   if (env.unmasked !== 0) throw new GuestFault((cpu.state.cr4 & CR4_OSXMMEXCPT) !== 0n ? XM : UD);
 }
 

@@ -1,4 +1,4 @@
-/** MASKMOVDQU and MASKMOVQ. SDM Vol. 2A "MASKMOVDQU". */
+/** Masked stores and loads: MASKMOVDQU, MASKMOVQ, VMASKMOVPS and kin. SDM Vol. 2A, 2C. */
 import type { Cpu, Helper } from '../cpu.ts';
 import { STATE } from '../state.ts';
 
@@ -27,10 +27,30 @@ function maskedStoreMmx(cpu: Cpu, address: bigint, source: number, mask: number)
   cpu.state.set32(STATE.fpuValid, 0xff);
 }
 
+/** VMASKMOVPS and kin, store: whole lanes of data at +0, chosen by full lane masks at +32. */
+function maskedStoreLanes(cpu: Cpu, address: bigint, bytes: number): void {
+  maskedStore(cpu, address, STATE.vectorScratch, STATE.vectorScratch + 32, bytes);
+}
+
+/** VMASKMOVPS and kin, load: lanes whose mask (at +32) has its sign bit set; others are zero. */
+function maskedLoadLanes(cpu: Cpu, address: bigint, width: number, bytes: number): void {
+  const { u8 } = cpu.state;
+  const result = new Uint8Array(32);
+  const size = width / 8;
+  for (let at = 0; at < bytes; at += size) {
+    const sign = u8[STATE.vectorScratch + 32 + at + size - 1] as number;
+    if ((sign & 0x80) === 0) continue;
+    cpu.readBytes(u64(address + BigInt(at)), result.subarray(at, at + size));
+  }
+  u8.set(result, STATE.vectorScratch);
+}
+
 export const vectorStoreHelpers: Record<string, Helper> = {
   maskedStore: {
     params: ['i64', 'i32', 'i32'],
     run: (cpu, address, source, mask) => maskedStore(cpu, address, source, mask, 16),
   },
+  maskedStoreLanes: { params: ['i64', 'i32'], run: maskedStoreLanes },
+  maskedLoadLanes: { params: ['i64', 'i32', 'i32'], run: maskedLoadLanes },
   maskedStoreMmx: { params: ['i64', 'i32', 'i32'], run: maskedStoreMmx },
 };

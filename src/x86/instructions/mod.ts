@@ -1,4 +1,5 @@
 import type { Instruction } from '../form.ts';
+import { avxInstructions } from './avx.ts';
 import { integerInstructions } from './integer.ts';
 import { sseInstructions } from './sse.ts';
 import { systemControlInstructions } from './system-control.ts';
@@ -18,4 +19,5 @@ export const instructions: readonly Instruction[] = [
   ...x87Instructions,
   ...xsaveInstructions,
   ...sseInstructions,
+  ...avxInstructions,
 ];
