@@ -42,13 +42,6 @@ export function shiftLanes(
   return b.select(inRange, b.pure(op, vector, b.wrap(count)), zero(b));
 }
 
-/** An immediate byte, or the low 64 bits of an operand that is read whole. */
-function shiftCount(b: Semantics, operand: Operand): Value {
-  if (operand.kind === 'immediate') return operand.readUnsigned();
-  if (operand.kind === 'memory' && operand.width === 128) return lane64(b, operand.readVector());
-  return operand.readElement(64);
-}
-
 /** All of a memory operand is read, though only its low 64 bits count. */
 function shiftCount(b: Semantics, destination: Operand, right: Operand): Value {
   if (right.kind === 'immediate') return right.readUnsigned();
@@ -60,7 +53,7 @@ function shiftCount(b: Semantics, destination: Operand, right: Operand): Value {
 export function shift(kind: ShiftKind, width: number) {
   return (b: Semantics, operands: readonly Operand[]): void => {
     const { destination, left, right } = threeOperands(b, operands);
-    const count = shiftCount(b, right);
+    const count = shiftCount(b, destination, right);
     if (destination.kind === 'mmx') {
       const result = shiftLanes(b, kind, width, readMmx(b, left), count);
       writeMmx(b, destination, lane64(b, result));
