@@ -156,6 +156,21 @@ test('POPF that enables interrupts asks the engine to look for one', () => {
   assert.equal(cpu.state.get32(STATE.attention), 0x8000_0000);
 });
 
+test('STAC, CLAC and POPF move the engine on only when SMAP makes AC matter', () => {
+  const cpu = new TestCpu('long');
+  cpu.run('setAccessOverride', 1);
+  assert.equal(cpu.state.systemFlags & EFLAGS.AC, EFLAGS.AC);
+  assert.equal(cpu.redirectedTo, undefined);
+  cpu.state.set32(STATE.cr4, CR4.PAE | CR4.SMAP);
+  cpu.run('setAccessOverride', 1);
+  assert.equal(cpu.redirectedTo, undefined);
+  cpu.run('setAccessOverride', 0);
+  assert.equal(cpu.redirectedTo, cpu.nextRip());
+  cpu.redirectedTo = undefined;
+  cpu.run('popFlags', EFLAGS.AC, 64, 64);
+  assert.equal(cpu.redirectedTo, cpu.nextRip());
+});
+
 test('ports: user code needs IOPL or clear bits in the map of the TSS', () => {
   const cpu = new TestCpu('long');
   const { state } = cpu;

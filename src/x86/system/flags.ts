@@ -61,24 +61,24 @@ function storeFlags(state: CpuState, flags: number): void {
 
 /**
  * Sets EFLAGS and tells the engine what depends on it: interrupts that may now be taken,
- * single-stepping, and the SMAP override.
+ * single-stepping, and the SMAP override. True when the engine has to be redirected for it.
  */
-export function writeFlags(cpu: Cpu, flags: number): void {
+export function writeFlags(cpu: Cpu, flags: number): boolean {
   const { state } = cpu;
   const before = state.get32(STATE.eflags);
   storeFlags(state, flags & IMPLEMENTED);
   const changed = before ^ flags;
   if ((changed & flags & EFLAGS.IF) !== 0) state.set32(STATE.attention, ATTENTION);
-  const acMatters = (changed & EFLAGS.AC) !== 0 && (state.get32(STATE.cr4) & CR4.SMAP) !== 0;
-  if ((changed & (EFLAGS.TF | EFLAGS.VM)) !== 0 || acMatters) {
-    if ((flags & EFLAGS.TF) !== 0) state.set32(STATE.attention, ATTENTION);
-    cpu.modeChanged();
-  }
+  const override = (changed & EFLAGS.AC) !== 0 && (state.get32(STATE.cr4) & CR4.SMAP) !== 0;
+  if ((changed & (EFLAGS.TF | EFLAGS.VM)) === 0 && !override) return false;
+  if ((flags & EFLAGS.TF) !== 0) state.set32(STATE.attention, ATTENTION);
+  cpu.modeChanged();
+  return true;
 }
 
 /** Replaces the bits of `mask` by those of `value`. */
-export function writeFlagBits(cpu: Cpu, value: number, mask: number): void {
-  writeFlags(cpu, (readFlags(cpu.state) & ~mask) | (value & mask));
+export function writeFlagBits(cpu: Cpu, value: number, mask: number): boolean {
+  return writeFlags(cpu, (readFlags(cpu.state) & ~mask) | (value & mask));
 }
 
 /** Flags that POPF and IRET may change at the current privilege level. */
@@ -90,22 +90,23 @@ export function writableFlags(state: CpuState): number {
 }
 
 /** POPF without the stack: sets what the privilege level may change; VM, VIF and VIP stay. */
-function applyPopf(cpu: Cpu, value: number, operandSize: number): void {
+function applyPopf(cpu: Cpu, value: number, operandSize: number): boolean {
   const { state } = cpu;
   const mask = writableFlags(state) & (operandSize === 16 ? 0xffff : -1);
-  writeFlagBits(cpu, value, mask);
+  const redirect = writeFlagBits(cpu, value, mask);
   state.set32(STATE.eflags, state.get32(STATE.eflags) & ~EFLAGS.RF);
+  return redirect;
 }
 
 /** POPF: `value` is the top of the stack; the stack pointer moves when the flags have been set. */
 function popFlags(cpu: Cpu, value: number, operandSize: number): void {
   if (virtual8086Sensitive(cpu.state)) throw new GuestFault(GP);
   const stack = Stack.current(cpu);
-  applyPopf(cpu, value, operandSize);
+  const redirect = applyPopf(cpu, value, operandSize);
   stack.skip(operandSize / 8);
   stack.commit(cpu.state);
-  // The next instruction is already to be single-stepped: leave compiled code before it.
-  if ((cpu.state.get32(STATE.eflags) & EFLAGS.TF) !== 0) cpu.redirect(cpu.nextRip());
+  // Under TF the next instruction is single-stepped already: leave compiled code before it.
+  if (redirect || (cpu.state.get32(STATE.eflags) & EFLAGS.TF) !== 0) cpu.redirect(cpu.nextRip());
 }
 
 /** PUSHF where virtual-8086 mode may forbid it. */

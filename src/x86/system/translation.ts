@@ -41,12 +41,15 @@ function writeSegmentBase(cpu: Cpu, index: number, base: bigint): void {
   cpu.state.set64(segmentBaseOffset(index), address);
 }
 
-/** STAC and CLAC while CR4.SMAP makes EFLAGS.AC matter. */
+/** STAC and CLAC. Under CR4.SMAP the engine changes to other cached translations. */
 function setAccessOverride(cpu: Cpu, on: number): void {
   const { state } = cpu;
-  const flags = state.get32(STATE.eflags);
-  state.set32(STATE.eflags, on !== 0 ? flags | EFLAGS.AC : flags & ~EFLAGS.AC);
-  if ((state.get32(STATE.cr4) & CR4.SMAP) !== 0) cpu.modeChanged();
+  const before = state.get32(STATE.eflags);
+  const after = on !== 0 ? before | EFLAGS.AC : before & ~EFLAGS.AC;
+  state.set32(STATE.eflags, after);
+  if (before === after >>> 0 || (state.get32(STATE.cr4) & CR4.SMAP) === 0) return;
+  cpu.modeChanged();
+  cpu.redirect(cpu.nextRip());
 }
 
 export const translationHelpers: Record<string, Helper> = {
