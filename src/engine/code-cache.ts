@@ -59,6 +59,10 @@ export class CodeCache {
   readonly #scratch: number;
   /** told when a frame begins to hold code: cached write permissions must go */
   onCodeFrame: (frame: number) => void = () => {};
+  /** handler of the instruction behind a table index that may be a region's */
+  ownHandler: (index: number) => number = (index) => index;
+  /** told which bytes of a frame changed */
+  onInvalidate: (frame: number, offset: number, bytes: number) => void = () => {};
   /** told when everything was dropped */
   onFlush: () => void = () => {};
   decoded = 0;
@@ -105,6 +109,19 @@ export class CodeCache {
     return this.#decodeBlock(page, offset, next);
   }
 
+  /** Record of the instruction at `offset` of the page, behind its guard if it has one; 0 when there is none. */
+  known(page: CodePage, offset: number): number {
+    const record = this.#words[(page.map >> 2) + offset] as number;
+    if (record === 0) return 0;
+    const handler = this.#words[record >> 2] as number;
+    return handler === PSEUDO.stale || handler === PSEUDO.undefined || handler === PSEUDO.tooLong ? 0 : record;
+  }
+
+  /** The code page of the frame, if anything of it was decoded. */
+  existing(frame: number, mode: CodeMode): CodePage | undefined {
+    return this.#pages.get((frame / PAGE_BYTES) * 16 + modeKey(mode));
+  }
+
   /** When the record at `record` guards a page crossing: the frame it expects behind its page; else -1. */
   guardedFrame(record: number): number {
     return this.#words[record >> 2] === PSEUDO.crossing ? (this.#words[(record + RECORD.link) >> 2] as number) : -1;
@@ -116,6 +133,7 @@ export class CodeCache {
     const guarded = this.#words[record >> 2] === PSEUDO.crossing;
     const source = guarded ? record + RECORD.bytes : record;
     this.#words.copyWithin(scratch >> 2, source >> 2, (source + RECORD.bytes) >> 2);
+    this.#words[scratch >> 2] = this.ownHandler(this.#words[scratch >> 2] as number);
     this.#pseudo(scratch + RECORD.bytes, PSEUDO.stop, 0, 0);
     return scratch;
   }
@@ -248,6 +266,7 @@ export class CodeCache {
   /** Bytes `[offset, offset + bytes)` of `frame` changed: instructions that overlap become stale. */
   invalidate(frame: number, offset: number, bytes: number): void {
     const words = this.#words;
+    this.onInvalidate(frame, offset, bytes);
     const end = Math.min(PAGE_BYTES, offset + bytes);
     for (let mode = 0; mode < 16; mode++) {
       const page = this.#pages.get((frame / PAGE_BYTES) * 16 + mode);

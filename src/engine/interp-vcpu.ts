@@ -8,19 +8,35 @@ import { ACCESS_EXECUTE } from '../x86/paging/mod.ts';
 import { CS, STATE } from '../x86/state.ts';
 import { deliverDebugTrap } from '../x86/system/deliver.ts';
 import { ATTENTION, BaseVcpu } from './base-vcpu.ts';
-import { CodeCache } from './code-cache.ts';
+import { CodeCache, type CodePage } from './code-cache.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { HandlerSet, usualShapes } from './handlers/handler-set.ts';
 import type { HelperSignature } from './handlers/runtime.ts';
 import { FAULTED, NOT_RAM } from './mmu.ts';
 import { EXIT, RECORD } from './record.ts';
+import type { CodeSource } from './regions/discover.ts';
+import { DEFAULT_POLICY, RegionCache, type RegionPolicy } from './regions/region-cache.ts';
+import { shapeKeyOf } from './shape-key.ts';
 
 /** Longest stretch between two looks at the clock and the devices, in instructions. */
 const MAX_BUDGET = 2 ** 24;
 /** DR6.BS: the trap came from single-stepping. */
 const DR6_SINGLE_STEP = 1 << 14;
 
-/** The handler engine: decoded records, threaded code, nothing compiled on the way. */
+/** Execution is looked at this often, in instructions: what is seen several times is hot. */
+const SAMPLE_INSTRUCTIONS = 4096;
+
+export interface InterpOptions {
+  /** translate hot code; undefined runs handlers alone */
+  readonly regions?: Partial<RegionPolicy> | undefined;
+  /** monotonic host nanoseconds, for the time spent translating */
+  readonly now?: () => number;
+}
+
+/**
+ * The engine behind `bt` and `interp`: decoded records and threaded handlers for cold code, regions of
+ * WebAssembly for hot code.
+ */
 export class InterpVcpu extends BaseVcpu {
   readonly decoder: Decoder;
   readonly handlers: HandlerSet;
@@ -29,6 +45,9 @@ export class InterpVcpu extends BaseVcpu {
   #instructions = 0;
   /** what is left of the present `run`, in bytes of records */
   #left = 0;
+  readonly #regions: RegionCache | undefined;
+  readonly #now: () => number;
+  #sampled = false;
   #nextLow = 0;
   #nextHigh = 0;
 
@@ -43,7 +62,12 @@ export class InterpVcpu extends BaseVcpu {
     },
   };
 
-  constructor(host: VcpuHost, table: OpcodeTable, helpers: Readonly<Record<string, Helper>>) {
+  constructor(
+    host: VcpuHost,
+    table: OpcodeTable,
+    helpers: Readonly<Record<string, Helper>>,
+    options: InterpOptions = {},
+  ) {
     super(host);
     const pool = host.memory.pool;
     this.#halves = new Uint16Array(pool.memory.buffer);
@@ -77,7 +101,15 @@ export class InterpVcpu extends BaseVcpu {
     );
     this.cache = new CodeCache(pool, host.memory, this.decoder, this.handlers);
     this.cache.onCodeFrame = (frame) => mmu.tlb.protectFrame(frame);
-    this.cache.onFlush = () => mmu.tlb.flushExecute();
+    this.#now = options.now ?? (() => 0);
+    this.#regions =
+      options.regions === undefined
+        ? undefined
+        : new RegionCache(this.handlers, this.cache, pool.words, { ...DEFAULT_POLICY, ...options.regions });
+    this.cache.onFlush = () => {
+      mmu.tlb.flushExecute();
+      this.#regions?.clear();
+    };
     mmu.onCodeWrite = (frame, offset, bytes) => this.cache.invalidate(frame, offset, bytes);
     host.memory.codeWriteListener = (frame, offset, bytes) => this.cache.invalidate(frame, offset, bytes);
   }
@@ -170,8 +202,11 @@ export class InterpVcpu extends BaseVcpu {
         if (!this.#step(record)) exit = 'shutdown';
         continue;
       }
-      const code = this.handlers.enter(record, record + this.#left, state.base, state.get32(STATE.tlb));
-      this.#left = state.get32(STATE.budget) | 0;
+      // Handlers run in slices, so that the places where they end show what is hot.
+      const slice =
+        this.#regions === undefined ? this.#left : Math.min(this.#left, SAMPLE_INSTRUCTIONS * RECORD.bytes);
+      const code = this.handlers.enter(record, record + slice, state.base, state.get32(STATE.tlb));
+      this.#left += (state.get32(STATE.budget) | 0) - slice;
       switch (code) {
         case EXIT.lookup:
           this.exits['lookup'] = (this.exits['lookup'] ?? 0) + 1;
@@ -196,8 +231,10 @@ export class InterpVcpu extends BaseVcpu {
           events = true;
           break;
         default:
-          this.count('budget');
-          events = true;
+          if (this.#left <= 0) {
+            this.count('budget');
+            events = true;
+          } else this.#sampled = true;
       }
     }
     this.#instructions += (total - this.#left) / RECORD.bytes;
@@ -229,7 +266,37 @@ export class InterpVcpu extends BaseVcpu {
       this.cache.dropStale(page, offset);
       record = this.cache.record(page, offset, this.#nextPage);
     }
+    if (this.#sampled && record >= 0) {
+      this.#sampled = false;
+      if (this.mode.bits === 64) this.#regions?.sample(page, offset, record, this.#source(low, high, page), this.#now);
+    }
     return record;
+  }
+
+  /** Code around the page at (low, high), for the region builder. */
+  #source(low: number, high: number, base: CodePage): CodeSource {
+    const pages = new Map<number, CodePage | undefined>([[0, base]]);
+    const pageOf = (page: number): CodePage | undefined => {
+      if (pages.has(page)) return pages.get(page);
+      const pageLow = (low & ~0xfff) + page * 4096;
+      const there = (pageLow | 0) >>> 0 === pageLow >>> 0 && Math.sign(pageLow | 0) === Math.sign(low | 0);
+      const place = there ? this.mmu.translate(pageLow | 0, high, ACCESS_EXECUTE, this.mmu.privilege) : -1;
+      const found = place < 0 ? undefined : this.cache.existing(place, this.mode);
+      pages.set(page, found);
+      return found;
+    };
+    return {
+      mode: this.mode,
+      decoder: this.decoder,
+      linear: this.linear,
+      frame: (page) => pageOf(page)?.frame ?? -1,
+      record: (at) => {
+        const page = Math.floor(at / 4096);
+        const found = pageOf(page);
+        return found === undefined ? 0 : this.cache.known(found, at - page * 4096);
+      },
+      handler: () => this.handlers.index(this.decoder.encoding, shapeKeyOf(this.decoder, this.mode)),
+    };
   }
 
   /** Code outside RAM: nothing is there to run on this board but open bus, which is no instruction. */
@@ -256,12 +323,18 @@ export class InterpVcpu extends BaseVcpu {
   }
 
   stats(): VcpuStats {
+    const inRegions = Number(this.state.get64(STATE.regionBytes)) / RECORD.bytes;
     return {
       instructions: this.#instructions,
       exits: { ...this.exits, mmio: this.mmu.mmioAccesses },
       tlb: { hits: 0, misses: this.mmu.misses, flushes: this.mmu.tlb.flushes },
       invalidations: this.cache.invalidations,
-      tiers: { reference: 0, handlers: this.#instructions, regions: 0 },
+      tiers: { reference: 0, handlers: this.#instructions - inRegions, regions: inRegions },
+      regions: this.#regions?.count ?? 0,
+      regionsMade: this.#regions?.regionsMade ?? 0,
+      regionsDropped: this.#regions?.regionsDropped ?? 0,
+      regionBytes: this.#regions?.wasmBytes ?? 0,
+      compileSeconds: this.#regions?.compileSeconds ?? 0,
       decoded: this.cache.decoded,
       codeCacheBytes: this.cache.bytesUsed,
       codeCacheFlushes: this.cache.flushes,

@@ -303,6 +303,11 @@ export class Builder {
     this.#node('branch', { args: [rip] });
   }
 
+  /** Appends a node of a dialect that a subclass and its emitter agree on. */
+  protected dialect(op: string, type: Type | undefined, imm: Immediate, ...args: Value[]): Value {
+    return this.#node(op, { ...(type === undefined ? {} : { type }), imm, args }) as Value;
+  }
+
   #nested(build: () => void): Block {
     const outer = this.#block;
     const inner: Block = [];

@@ -44,8 +44,8 @@ const bits = new DataView(new ArrayBuffer(8));
 const scalarOps: Record<string, OpRow> = {
   // 64-bit integers. Law: arithmetic modulo 2^64.
   'i64.add': row('i64 i64', 'i64', [0x7c], (x, y) => u64(x + y)),
-  'i64.sub': row('i64 i64', 'i64', [0x7d], (x, y) => u64(x - y)),
-  'i64.mul': row('i64 i64', 'i64', [0x7e], (x, y) => u64(x * y)),
+  'i64.sub': row('i64 i64', 'i64', [0x7d], (x: bigint, y: bigint) => u64(x - y)),
+  'i64.mul': row('i64 i64', 'i64', [0x7e], (x: bigint, y: bigint) => u64(x * y)),
   'i64.div_s': row('i64 i64', 'i64', [0x7f], (x, y) => u64(s64(x) / s64(y))),
   'i64.div_u': row('i64 i64', 'i64', [0x80], (x, y) => x / y),
   'i64.rem_s': row('i64 i64', 'i64', [0x81], (x, y) => u64(s64(x) % s64(y))),

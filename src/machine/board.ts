@@ -183,7 +183,10 @@ export class Board {
     this.vcpu =
       config.engine === 'reference'
         ? new ReferenceVcpu(vcpuHost, table, helpers)
-        : new InterpVcpu(vcpuHost, table, helpers);
+        : new InterpVcpu(vcpuHost, table, helpers, {
+            ...(config.engine === 'bt' ? { regions: {} } : {}),
+            now: () => host.now(),
+          });
 
     // Firmware tables and kernel.
     const acpi = buildAcpiTables({
@@ -267,12 +270,12 @@ export class Board {
   stats(): MachineStats {
     const vcpu = this.vcpu.stats();
     return {
+      regions: 0,
+      compileSeconds: 0,
       ...vcpu,
       hostSeconds: (this.#host.now() - this.#startedAt) / 1e9,
       hostCpuSeconds: this.#host.cpuSeconds() - this.#cpuAtStart,
       guestSeconds: this.clock.now() / 1e9,
-      regions: 0,
-      compileSeconds: 0,
       framesTouched: this.memory.framesTouched,
       engine: this.#config.engine,
     };

@@ -105,6 +105,8 @@ export const STATE = {
   fpr: 1168,
   /** 16 × 32 bytes: XMM in the low, the upper YMM half in the high 16 bytes */
   xmm: 1296,
+  /** record bytes (32 an instruction) that regions have run, u64 */
+  regionBytes: 1824,
   /** sixteen-byte bounce buffer for accesses that have no direct mapping */
   bounce: 1808,
   /** operands and result of vector helpers: three of 32 bytes */

@@ -83,10 +83,29 @@ export abstract class BodyEmitter {
 
   /** Emits `body`; falls out at its end unless it left. */
   emitBody(body: Body): void {
-    this.#variables = body.locals.map((type) => this.f.local(VALUE_TYPE[type]));
+    this.#variables = body.locals.map((type) => this.allocate(VALUE_TYPE[type]));
     this.#locals.clear();
     this.#block(body.block);
   }
+
+  /** A local for a value or an address; subclasses may reuse what earlier instructions no longer need. */
+  protected allocate(type: ValueType): number {
+    return this.f.local(type);
+  }
+
+  /** A TLB miss leaves the function by `leaveOnMiss`, instead of calling a slow path. */
+  protected readonly leavesOnMiss: boolean = false;
+  protected leaveOnMiss(): void {}
+
+  /** Emits a node of a dialect as a statement; false when it is none of the subclass's. */
+  protected dialectStatement(_node: Node): boolean {
+    return false;
+  }
+
+  /** Called before an `if` or `loop` with the blocks it will run. */
+  protected beforeNested(_blocks: readonly Block[]): void {}
+  protected enterNested(): void {}
+  protected leaveNested(): void {}
 
   // --- what subclasses decide
 
@@ -161,22 +180,28 @@ export abstract class BodyEmitter {
         this.#storeBack(node);
         return;
       case 'if': {
+        this.beforeNested(node.blocks ?? []);
         this.value(node.args[0] as Node);
         f.if();
+        this.enterNested();
         this.#block(node.blocks?.[0] ?? []);
         const otherwise = node.blocks?.[1] ?? [];
         if (otherwise.length > 0) {
           f.else();
           this.#block(otherwise);
         }
+        this.leaveNested();
         f.end();
         return;
       }
       case 'loop':
+        this.beforeNested(node.blocks ?? []);
         f.loop();
+        this.enterNested();
         this.#block(node.blocks?.[0] ?? []);
         this.value(node.args[0] as Node);
         f.brIf(0);
+        this.leaveNested();
         f.end();
         return;
       case 'helper':
@@ -201,6 +226,7 @@ export abstract class BodyEmitter {
         this.branch(() => this.value(node.args[0] as Node));
         return;
       default:
+        if (this.dialectStatement(node)) return;
         // A pure value: one use is emitted where it is used, several through a local.
         if (node.uses <= 1) return;
         this.#compute(node);
@@ -249,9 +275,13 @@ export abstract class BodyEmitter {
     }
   }
 
+  protected define(node: Node): number {
+    return this.#define(node);
+  }
+
   #define(node: Node): number {
     assert(node.type !== undefined, `${node.op} has a value`);
-    const local = this.f.local(VALUE_TYPE[node.type]);
+    const local = this.allocate(VALUE_TYPE[node.type]);
     this.#locals.set(node, local);
     return local;
   }
@@ -271,7 +301,7 @@ export abstract class BodyEmitter {
    */
   #hit(address: number, bytes: number, tag: number): number {
     const f = this.f;
-    const entry = f.local(I32);
+    const entry = this.allocate(I32);
     f.get(address).wrap().i32Const(7).op(0x76); // >>> (12 - log2 32)
     f.i32Const((TLB.entries - 1) * TLB.entryBytes).i32And();
     this.tlbBase();
@@ -284,7 +314,7 @@ export abstract class BodyEmitter {
   #addressLocal(node: Node): number {
     const existing = this.#locals.get(node);
     if (existing !== undefined) return existing;
-    const local = this.f.local(I64);
+    const local = this.allocate(I64);
     this.value(node);
     this.f.set(local);
     return local;
@@ -299,17 +329,22 @@ export abstract class BodyEmitter {
     const { width, signed } = decodeLoad(node.imm);
     const bytes = width / 8;
     const address = this.#addressLocal(node.args[0] as Node);
-    const place = f.local(I32);
+    const place = this.allocate(I32);
     const entry = this.#hit(address, bytes, update ? TLB.write : TLB.read);
     f.if();
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
     f.else();
-    this.beforeSlowPath();
-    this.#pushAddressHalves(address);
-    f.i32Const(bytes).call(update ? this.imports.updateSlow : this.imports.loadSlow);
-    f.tee(place).i32Eqz().if();
-    this.leaveFaulted();
-    f.end();
+    if (this.leavesOnMiss) {
+      this.enterNested();
+      this.leaveOnMiss();
+      this.leaveNested();
+    } else {
+      this.#pushAddressHalves(address);
+      f.i32Const(bytes).call(update ? this.imports.updateSlow : this.imports.loadSlow);
+      f.tee(place).i32Eqz().if();
+      this.leaveFaulted();
+      f.end();
+    }
     f.end();
     if (update) this.#places.set(node, { place, address });
     f.get(place).memory(LOAD[memoryAccess(width, signed)], 0);
@@ -322,7 +357,7 @@ export abstract class BodyEmitter {
     const bytes = width / 8;
     const access = memoryAccess(width, false);
     const address = this.#addressLocal(node.args[0] as Node);
-    const value = f.local(width === 128 ? V128 : I64);
+    const value = this.allocate(width === 128 ? V128 : I64);
     this.value(node.args[1] as Node);
     f.set(value);
     const entry = this.#hit(address, bytes, TLB.write);
@@ -330,13 +365,18 @@ export abstract class BodyEmitter {
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
     f.get(value).memory(STORE[access], 0);
     f.else();
-    this.bounceAddress();
-    f.get(value).memory(STORE[access], 0);
-    this.beforeSlowPath();
-    this.#pushAddressHalves(address);
-    f.i32Const(bytes).call(this.imports.storeSlow).if();
-    this.leaveFaulted();
-    f.end();
+    if (this.leavesOnMiss) {
+      this.enterNested();
+      this.leaveOnMiss();
+      this.leaveNested();
+    } else {
+      this.bounceAddress();
+      f.get(value).memory(STORE[access], 0);
+      this.#pushAddressHalves(address);
+      f.i32Const(bytes).call(this.imports.storeSlow).if();
+      this.leaveFaulted();
+      f.end();
+    }
     f.end();
   }
 
@@ -350,6 +390,7 @@ export abstract class BodyEmitter {
     f.get(place);
     this.value(node.args[1] as Node);
     f.memory(STORE[memoryAccess(width, false)], 0);
+    if (this.leavesOnMiss) return; // an update that hit is at its place
     f.get(place);
     this.bounceAddress();
     f.op(0x46).if();
@@ -359,7 +400,4 @@ export abstract class BodyEmitter {
     f.end();
     f.end();
   }
-
-  /** Called before a slow path that may need to know where execution is. */
-  protected beforeSlowPath(): void {}
 }

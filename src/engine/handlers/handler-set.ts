@@ -1,7 +1,8 @@
-import { FunctionWriter, ModuleWriter } from '../../wasm/mod.ts';
+import { FunctionWriter, I32, ModuleWriter } from '../../wasm/mod.ts';
 import type { Encoding } from '../../x86/encoding.ts';
 import { buildMeaning } from '../../x86/meaning.ts';
 import { SHAPE_KEY_BITS, shapeKey, shapeOf } from '../shape-key.ts';
+import type { RuntimeImports } from '../emit/body-emitter.ts';
 import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
 import { defineRuntime, FIRST_HANDLER, type HelperSignature, importRuntime } from './runtime.ts';
 
@@ -15,7 +16,7 @@ export interface RuntimeHost {
 }
 
 /** Room for every handler a machine can need. */
-const TABLE_SIZE = 32_768;
+const TABLE_SIZE = 65_536;
 
 /**
  * The handlers of a vCPU: WebAssembly functions in one table, one for each encoding and shape. The usual
@@ -28,6 +29,7 @@ export class HandlerSet {
   readonly #host: RuntimeHost;
   readonly #indexes = new Map<number, number>();
   #next = FIRST_HANDLER;
+  #exports: WebAssembly.Exports = {};
   /** wall-independent measures for --stats */
   moduleBytes = 0;
   handlers = 0;
@@ -55,8 +57,8 @@ export class HandlerSet {
     }
     if (bodies.length > 0) module.addElements(FIRST_HANDLER, bodies);
     module.exportFunction('enter', enter);
-    const instance = this.#instantiate(module);
-    this.enter = instance.exports['enter'] as HandlerSet['enter'];
+    this.#instantiate(module);
+    this.enter = this.#exports['enter'] as HandlerSet['enter'];
     this.handlers = bodies.length;
   }
 
@@ -64,6 +66,18 @@ export class HandlerSet {
   index(encoding: Encoding, key: number): number {
     const found = this.#indexes.get(handlerKey(encoding, key));
     return found ?? this.#make(encoding, key);
+  }
+
+  /**
+   * Instantiates a module over the machine's memory, table and helpers. `define` declares functions of the
+   * handlers' type and returns their indexes; they are put into the table from `at` on.
+   */
+  addModule(at: number, define: (module: ModuleWriter, imports: RuntimeImports, handlerType: number) => number[]): number {
+    const module = new ModuleWriter();
+    const imports = importRuntime(module, this.#host.memoryPages, this.#host.shared, this.#host.helpers);
+    const handlerType = module.type([I32, I32, I32, I32], [I32]);
+    module.addElements(at, define(module, imports, handlerType));
+    return this.#instantiate(module);
   }
 
   #make(encoding: Encoding, key: number): number {
@@ -79,13 +93,16 @@ export class HandlerSet {
     return index;
   }
 
-  #instantiate(module: ModuleWriter): WebAssembly.Instance {
+  /** Returns the module's size in bytes. */
+  #instantiate(module: ModuleWriter): number {
     const bytes = module.finish({ names: true });
     this.moduleBytes += bytes.length;
-    return new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       vm: { memory: this.#host.memory, table: this.table, ...this.#host.imports.vm },
       helpers: this.#host.imports.helpers,
     });
+    this.#exports = instance.exports;
+    return bytes.length;
   }
 }
 

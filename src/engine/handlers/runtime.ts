@@ -116,8 +116,14 @@ function leaveBody(): Uint8Array {
  * `rest` of the budget; leaves with EXIT.lookup when there is none.
  */
 function dispatchBody(handlerType: number): Uint8Array {
-  const [rip, rest, cpu, tlb] = [0, 2, 3, 4];
+  const [rip, rest, cpu, tlb] = [0, 2, 3, 4] as const;
   const f = new FunctionWriter(5);
+  emitDispatch(f, handlerType, rip, rest, cpu, tlb);
+  return f.finish();
+}
+
+/** Emits the continuation at `rip` (a local) with `rest` of the budget: the end of a function. */
+export function emitDispatch(f: FunctionWriter, handlerType: number, rip: number, rest: number, cpu: number, tlb: number): void {
   const linear = f.local(I64);
   const entry = f.local(I32);
   const record = f.local(I32);
@@ -135,7 +141,6 @@ function dispatchBody(handlerType: number): Uint8Array {
   f.get(cpu).get(rip).i64Store(STATE.rip);
   f.get(cpu).get(rest).i32Store(STATE.budget);
   f.i32Const(EXIT.lookup);
-  return f.finish();
 }
 
 /** (rip, pc, cursor, cpu, tlb): charges the chain up to and with the record at pc, then dispatches. */

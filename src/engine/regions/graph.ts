@@ -1,0 +1,154 @@
+import type { Encoding } from '../../x86/encoding.ts';
+import type { ResolvedOperands } from '../../x86/shape.ts';
+
+/** One guest instruction of a region. */
+export interface RegionInstruction {
+  /** offset from the region's base page; negative or beyond 4096 in a neighbour page */
+  readonly at: number;
+  readonly length: number;
+  readonly encoding: Encoding;
+  readonly shapeKey: number;
+  readonly operands: ResolvedOperands;
+  /** the decoded-instruction record, and the table index of its own handler */
+  readonly record: number;
+  readonly handler: number;
+  /** offset of the relative target */
+  readonly target: number | undefined;
+  /** cannot be translated: execution leaves to the handler here */
+  readonly bails: boolean;
+}
+
+/** A basic block: straight-line code; the last instruction may branch. */
+export interface RegionBlock {
+  readonly id: number;
+  readonly instructions: RegionInstruction[];
+  /** block of the relative target of the last instruction, if in the region */
+  taken: RegionBlock | undefined;
+  /** block behind the last instruction, if in the region and reached */
+  next: RegionBlock | undefined;
+  /** position in reverse postorder */
+  order: number;
+  predecessors: RegionBlock[];
+  dominator: RegionBlock | undefined;
+  /** blocks this one immediately dominates */
+  readonly dominated: RegionBlock[];
+  /** a back-edge leads here */
+  isLoop: boolean;
+  /** more than one forward edge leads here */
+  isMerge: boolean;
+}
+
+/** A region: blocks in reverse postorder, the root first. */
+export interface RegionGraph {
+  readonly root: RegionBlock;
+  readonly blocks: readonly RegionBlock[];
+  /** page numbers relative to the base page that hold its code, with their frames */
+  readonly pages: ReadonlyMap<number, number>;
+  readonly instructionCount: number;
+}
+
+export function successors(block: RegionBlock): RegionBlock[] {
+  const list: RegionBlock[] = [];
+  if (block.taken !== undefined) list.push(block.taken);
+  if (block.next !== undefined && block.next !== block.taken) list.push(block.next);
+  return list;
+}
+
+/**
+ * Orders the blocks reachable from `root`, finds dominators (Cooper, Harvey and Kennedy's iteration), and
+ * cuts retreating edges whose target does not dominate their source: those leave the region, which makes
+ * every loop that stays reducible. Returns the blocks in reverse postorder.
+ */
+export function analyse(root: RegionBlock): RegionBlock[] {
+  let blocks = order(root);
+  findDominators(blocks);
+  let cut = false;
+  for (const block of blocks) {
+    for (const successor of successors(block)) {
+      if (successor.order <= block.order && !dominates(successor, block)) {
+        if (block.taken === successor) block.taken = undefined;
+        if (block.next === successor) block.next = undefined;
+        cut = true;
+      }
+    }
+  }
+  if (cut) {
+    blocks = order(root);
+    findDominators(blocks);
+  }
+  for (const block of blocks) {
+    let forward = 0;
+    for (const predecessor of block.predecessors) {
+      if (predecessor.order >= block.order) block.isLoop = true;
+      else forward++;
+    }
+    block.isMerge = forward > 1;
+  }
+  for (const block of blocks) {
+    if (block.dominator !== undefined && block !== root) block.dominator.dominated.push(block);
+  }
+  return blocks;
+}
+
+function order(root: RegionBlock): RegionBlock[] {
+  const postorder: RegionBlock[] = [];
+  const seen = new Set<RegionBlock>([root]);
+  const stack: { block: RegionBlock; rest: RegionBlock[] }[] = [{ block: root, rest: successors(root) }];
+  while (stack.length > 0) {
+    const top = stack.at(-1) as { block: RegionBlock; rest: RegionBlock[] };
+    const successor = top.rest.pop();
+    if (successor === undefined) {
+      postorder.push(top.block);
+      stack.pop();
+    } else if (!seen.has(successor)) {
+      seen.add(successor);
+      stack.push({ block: successor, rest: successors(successor) });
+    }
+  }
+  const blocks = postorder.reverse();
+  blocks.forEach((block, index) => {
+    block.order = index;
+    block.predecessors = [];
+    block.dominator = undefined;
+    block.dominated.length = 0;
+    block.isLoop = false;
+    block.isMerge = false;
+  });
+  for (const block of blocks) for (const successor of successors(block)) successor.predecessors.push(block);
+  return blocks;
+}
+
+function findDominators(blocks: readonly RegionBlock[]): void {
+  const root = blocks[0] as RegionBlock;
+  root.dominator = root;
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const block of blocks) {
+      if (block === root) continue;
+      let found: RegionBlock | undefined;
+      for (const predecessor of block.predecessors) {
+        if (predecessor.dominator === undefined) continue;
+        found = found === undefined ? predecessor : meet(found, predecessor);
+      }
+      if (found !== block.dominator) {
+        block.dominator = found;
+        changed = true;
+      }
+    }
+  }
+}
+
+function meet(left: RegionBlock, right: RegionBlock): RegionBlock {
+  let [x, y] = [left, right];
+  while (x !== y) {
+    while (x.order > y.order) x = x.dominator as RegionBlock;
+    while (y.order > x.order) y = y.dominator as RegionBlock;
+  }
+  return x;
+}
+
+function dominates(candidate: RegionBlock, block: RegionBlock): boolean {
+  let at = block;
+  while (at.order > candidate.order) at = at.dominator as RegionBlock;
+  return at === candidate;
+}

@@ -1,0 +1,155 @@
+import { FunctionWriter } from '../../wasm/mod.ts';
+import type { CodeCache, CodePage } from '../code-cache.ts';
+import type { HandlerSet } from '../handlers/handler-set.ts';
+import { RECORD } from '../record.ts';
+import { type CodeSource, discover, type RegionLimits } from './discover.ts';
+import type { RegionGraph } from './graph.ts';
+import { RegionEmitter } from './region-emitter.ts';
+
+/** Table indexes of regions. Handlers lie below. */
+const FIRST_REGION = 16_384;
+const REGION_SLOTS = 49_152;
+const PAGE = 4096;
+
+/** When and how much is translated. */
+export interface RegionPolicy extends RegionLimits {
+  /** a branch target is translated after it was seen this often by the sampler */
+  readonly heat: number;
+  /** regions compiled together */
+  readonly batch: number;
+}
+
+export const DEFAULT_POLICY: RegionPolicy = { heat: 2, batch: 1, instructions: 200, pagesAround: 1 };
+
+interface Region {
+  readonly index: number;
+  /** record whose handler is the region, and what was there before */
+  readonly record: number;
+  readonly handler: number;
+  /** code bytes by frame: [first, end) */
+  readonly ranges: { readonly frame: number; readonly first: number; readonly end: number }[];
+}
+
+/**
+ * Regions in use: which record leads to which, and which bytes they were made from. A region is installed
+ * by making it the handler of its first instruction's record, so every way to that instruction finds it.
+ */
+export class RegionCache {
+  readonly #handlers: HandlerSet;
+  readonly #cache: CodeCache;
+  readonly #words: Int32Array;
+  readonly #policy: RegionPolicy;
+  readonly #heat = new Map<number, number>();
+  readonly #regions = new Map<number, Region>();
+  readonly #byFrame = new Map<number, Set<Region>>();
+  readonly #own = new Map<number, number>();
+  #next = FIRST_REGION;
+  regionsMade = 0;
+  regionsDropped = 0;
+  wasmBytes = 0;
+  guestBytes = 0;
+  compileSeconds = 0;
+
+  constructor(handlers: HandlerSet, cache: CodeCache, words: Int32Array, policy: RegionPolicy) {
+    this.#handlers = handlers;
+    this.#cache = cache;
+    this.#words = words;
+    this.#policy = policy;
+    cache.ownHandler = (index) => this.#own.get(index) ?? index;
+    cache.onInvalidate = (frame, offset, bytes) => this.#invalidate(frame, offset, bytes);
+  }
+
+  /** Regions installed now. */
+  get count(): number {
+    return this.#regions.size;
+  }
+
+  /** Execution was seen at `offset` of `page`, which `record` stands for. True when a region was installed. */
+  sample(page: CodePage, offset: number, record: number, source: CodeSource, now: () => number): boolean {
+    if (this.#regions.has(record)) return false;
+    const heat = (this.#heat.get(record) ?? 0) + 1;
+    this.#heat.set(record, heat);
+    if (heat !== this.#policy.heat) return false;
+    if (this.#next >= FIRST_REGION + REGION_SLOTS) return false;
+    if (this.#cache.guardedFrame(record) >= 0) return false;
+    void page;
+    const start = now();
+    const graph = discover(source, offset, this.#policy);
+    const done = graph !== undefined && this.#install(graph, record, source);
+    this.compileSeconds += (now() - start) / 1e9;
+    return done;
+  }
+
+  #install(graph: RegionGraph, record: number, source: CodeSource): boolean {
+    const first = graph.root.instructions[0];
+    if (first === undefined || first.bails) return false;
+    const index = this.#next++;
+    const bytes = this.#handlers.addModule(index, (module, imports, handlerType) => {
+      const f = new FunctionWriter(4);
+      new RegionEmitter(f, imports, handlerType, graph).emitRegion();
+      return [module.addFunction(handlerType, f.finish(), `region@${first.at.toString(16)}`)];
+    });
+    const region: Region = { index, record, handler: first.handler, ranges: rangesOf(graph, source) };
+    this.#regions.set(record, region);
+    this.#own.set(index, first.handler);
+    for (const { frame } of region.ranges) {
+      const set = this.#byFrame.get(frame) ?? new Set();
+      set.add(region);
+      this.#byFrame.set(frame, set);
+    }
+    this.#words[(record + RECORD.handler) >> 2] = index;
+    this.regionsMade++;
+    this.wasmBytes += bytes;
+    return true;
+  }
+
+  #invalidate(frame: number, offset: number, bytes: number): void {
+    const regions = this.#byFrame.get(frame);
+    if (regions === undefined) return;
+    for (const region of [...regions]) {
+      const hit = region.ranges.some(
+        (range) => range.frame === frame && offset < range.end && range.first < offset + bytes,
+      );
+      if (hit) this.#drop(region);
+    }
+  }
+
+  #drop(region: Region): void {
+    const at = (region.record + RECORD.handler) >> 2;
+    if (this.#words[at] === region.index) this.#words[at] = region.handler;
+    this.#regions.delete(region.record);
+    this.#heat.delete(region.record);
+    for (const { frame } of region.ranges) this.#byFrame.get(frame)?.delete(region);
+    this.regionsDropped++;
+  }
+
+  /** All records are gone. */
+  clear(): void {
+    this.regionsDropped += this.#regions.size;
+    this.#regions.clear();
+    this.#heat.clear();
+    this.#byFrame.clear();
+    this.#own.clear();
+    this.#next = FIRST_REGION;
+  }
+}
+
+/** The bytes of the region's instructions, merged, by frame. */
+function rangesOf(graph: RegionGraph, source: CodeSource): Region['ranges'] {
+  const ranges: { frame: number; first: number; end: number }[] = [];
+  for (const block of graph.blocks) {
+    for (const { at, length } of block.instructions) {
+      for (let byte = at; byte < at + length; ) {
+        const page = Math.floor(byte / PAGE);
+        const end = Math.min(at + length, (page + 1) * PAGE);
+        const frame = source.frame(page);
+        const first = byte - page * PAGE;
+        const last = ranges.at(-1);
+        if (last !== undefined && last.frame === frame && last.end === first) last.end = end - page * PAGE;
+        else ranges.push({ frame, first, end: end - page * PAGE });
+        byte = end;
+      }
+    }
+  }
+  return ranges;
+}

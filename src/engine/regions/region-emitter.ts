@@ -1,0 +1,763 @@
+import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
+import { assert } from '../../util/mod.ts';
+import { type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
+import { bindOperands } from '../../x86/bind.ts';
+import { GATE_AVX, GATE_FPU, GATE_MMX, GATE_SSE } from '../../x86/meaning.ts';
+import { GP } from '../../x86/fault.ts';
+import { CS, SEGMENT, STATE } from '../../x86/state.ts';
+import { BodyEmitter, loadOpcode, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
+import { emitDispatch } from '../handlers/runtime.ts';
+import { EXIT, RECORD } from '../record.ts';
+import { shapeOf } from '../shape-key.ts';
+import { TLB } from '../tlb-layout.ts';
+import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
+import { FLAG_OPS, RECIPE, type Recipe, RecipeFormula, RegionSemantics } from './region-semantics.ts';
+
+const PC = 0;
+const CURSOR = 1;
+const CPU = 2;
+const TLB_BASE = 3;
+const GPRS = 16;
+const PAGE = 4096;
+
+const FLAG_FIELDS = [STATE.flagZ, STATE.flagS, STATE.flagO, STATE.flagA, STATE.flagC] as const;
+
+/** State offsets of the bytes of the general registers. */
+function isGpr(offset: number): boolean {
+  return offset < GPRS * 8;
+}
+
+/** A recipe that is only known at run time. */
+const DYNAMIC = -1;
+
+type Label = { readonly kind: 'block' | 'loop'; readonly target: RegionBlock } | { readonly kind: 'other' };
+
+/**
+ * Emits a region as one WebAssembly function of the handlers' type. General registers and flags live in
+ * locals. Whatever the straight path cannot do (a TLB miss, a fault, a helper, code outside the region)
+ * leaves: registers and flags are written back, and execution goes on with the instruction's handler or
+ * with the record of the next RIP. So state is precise at every exit, and nothing of the region stays
+ * on the stack.
+ *
+ * Control flow is structured from the dominator tree (N. Ramsey, "Beyond Relooper", ICFP 2022).
+ */
+export class RegionEmitter extends BodyEmitter {
+  protected override readonly leavesOnMiss = true;
+  readonly #graph: RegionGraph;
+  readonly #handlerType: number;
+  readonly #gprs: number[] = [];
+  readonly #flags = new Map<number, number>();
+  /** canonical places of a recipe: its operands, and its kind where that is only known at run time */
+  readonly #left: number;
+  readonly #right: number;
+  readonly #result: number;
+  readonly #kind: number;
+  /** budget left, in bytes of records, before the present block */
+  readonly #rest: number;
+  /** RIP of byte 0 of the base page */
+  readonly #ripBase: number;
+  /** exit: record to go on with (0: dispatch by RIP), its handler, and RIP or RIP base */
+  readonly #exitRecord: number;
+  readonly #exitHandler: number;
+  readonly #exitRip: number;
+  readonly #written = new Set<number>();
+  readonly #labels: Label[] = [];
+  readonly #pools = new Map<ValueType, number[]>();
+  readonly #taken = new Map<ValueType, number>();
+  #recipe: Recipe | typeof DYNAMIC = RECIPE.fields;
+  #nesting = 0;
+  #block!: RegionBlock;
+  #instruction!: RegionInstruction;
+  #position = 0;
+
+  constructor(f: FunctionWriter, imports: RuntimeImports, handlerType: number, graph: RegionGraph) {
+    super(f, imports);
+    this.#graph = graph;
+    this.#handlerType = handlerType;
+    for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
+    for (const field of FLAG_FIELDS) this.#flags.set(field, f.local(field === STATE.flagC ? I32 : I64));
+    this.#left = f.local(I64);
+    this.#right = f.local(I64);
+    this.#result = f.local(I64);
+    this.#kind = f.local(I32);
+    this.#rest = f.local(I32);
+    this.#ripBase = f.local(I64);
+    this.#exitRecord = f.local(I32);
+    this.#exitHandler = f.local(I32);
+    this.#exitRip = f.local(I64);
+  }
+
+  /** Emits the whole function. */
+  emitRegion(): void {
+    const f = this.f;
+    this.#prologue();
+    f.block(); // exit
+    this.#labels.push({ kind: 'other' });
+    this.#tree(this.#graph.root);
+    this.#labels.pop();
+    f.unreachable();
+    f.end();
+    this.#epilogue();
+  }
+
+  // --- entry and exit
+
+  #prologue(): void {
+    const f = this.f;
+    f.get(CPU).i64Load(STATE.ripBase).set(this.#ripBase);
+    const root = this.#graph.root.instructions[0] as RegionInstruction;
+    const basePage = Math.floor(root.at / PAGE);
+    assert(basePage === 0, 'the root lies in the base page');
+    // Neighbour pages must still be mapped to the frames the region was made from, and gates be open.
+    let checks = 0;
+    for (const [page, frame] of this.#graph.pages) {
+      if (page === 0) continue;
+      f.get(this.#ripBase).i64Const(BigInt(page * PAGE)).i64Add();
+      f.get(CPU).i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base).i64Add().set(this.#exitRip);
+      f.get(this.#exitRip).wrap().i32Const(12).op(0x76).i32Const(TLB.executeEntries - 1).i32And();
+      f.i32Const(4).op(0x74).get(TLB_BASE).i32Add().tee(this.#exitRecord);
+      f.i64Load(TLB.execute).get(this.#exitRip).op(0x52); // ne
+      f.get(this.#exitRecord).i32Load(TLB.execute + TLB.executeFrame).i32Const(frame).op(0x47).i32Or();
+      if (checks++ > 0) f.i32Or();
+    }
+    const gate = this.#gates();
+    if (gate !== 0) {
+      f.get(CPU).i32Load(STATE.trapGate).i32Const(gate).i32And();
+      if (checks++ > 0) f.i32Or();
+    }
+    if (checks > 0) {
+      f.if();
+      f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(root.handler).returnCallIndirect(this.#handlerType);
+      f.end();
+    }
+    f.get(CURSOR).get(PC).i32Sub().set(this.#rest);
+    for (let i = 0; i < GPRS; i++) f.get(CPU).i64Load(STATE.gpr + i * 8).set(this.#gprs[i] as number);
+    for (const [field, local] of this.#flags) {
+      f.get(CPU);
+      if (field === STATE.flagC) f.i32Load(field);
+      else f.i64Load(field);
+      f.set(local);
+    }
+  }
+
+  #gates(): number {
+    let gate = 0;
+    for (const block of this.#graph.blocks) {
+      for (const { encoding, bails } of block.instructions) {
+        if (bails) continue;
+        if (encoding.attributes.has('fpu')) gate |= GATE_FPU;
+        if (encoding.attributes.has('sse')) gate |= GATE_SSE;
+        if (encoding.attributes.has('mmx')) gate |= GATE_MMX;
+        if (encoding.attributes.has('avx')) gate |= GATE_AVX;
+      }
+    }
+    return gate;
+  }
+
+  /** Writes registers and flags back, then goes on where the exit said. */
+  #epilogue(): void {
+    const f = this.f;
+    for (const index of this.#written) f.get(CPU).get(this.#gprs[index] as number).i64Store(STATE.gpr + index * 8);
+    this.#resolveDynamic();
+    for (const [field, local] of this.#flags) {
+      f.get(CPU).get(local);
+      if (field === STATE.flagC) f.i32Store(field);
+      else f.i64Store(field);
+    }
+    // Instructions run here, for the statistics: budget at entry minus what is left.
+    f.get(CPU).get(CPU).i64Load(STATE.regionBytes);
+    f.get(CURSOR).get(PC).i32Sub().get(this.#rest).i32Sub().op(0xac).i64Add().i64Store(STATE.regionBytes);
+    f.get(this.#exitRecord).if();
+    f.get(CPU).get(this.#exitRip).i64Store(STATE.ripBase);
+    f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add().get(CPU).get(TLB_BASE);
+    f.get(this.#exitHandler).returnCallIndirect(this.#handlerType);
+    f.end();
+    f.get(this.#rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
+    f.get(CPU).get(this.#exitRip).i64Store(STATE.rip);
+    f.get(CPU).get(this.#rest).i32Store(STATE.budget);
+    f.i32Const(EXIT.budget).return();
+    f.end();
+    emitDispatch(f, this.#handlerType, this.#exitRip, this.#rest, CPU, TLB_BASE);
+  }
+
+  #exitDepth(): number {
+    return this.#labels.length - 1 + this.#nesting;
+  }
+
+  /** Leaves to the handler of the present instruction, which does it again from its start. */
+  #bail(): void {
+    const f = this.f;
+    const { record, handler, at } = this.#instruction;
+    const left = (this.#block.instructions.length - this.#position) * RECORD.bytes;
+    f.get(this.#rest).i32Const(left).i32Add().set(this.#rest);
+    f.i32Const(record).set(this.#exitRecord);
+    f.i32Const(handler).set(this.#exitHandler);
+    this.#pushRipBase(Math.floor(at / PAGE));
+    f.set(this.#exitRip);
+    this.#leave();
+  }
+
+  /** Leaves to the RIP in #exitRip. */
+  #leaveByRip(): void {
+    this.f.i32Const(0).set(this.#exitRecord);
+    this.#leave();
+  }
+
+  #leave(): void {
+    const f = this.f;
+    if (this.#recipe !== DYNAMIC) f.i32Const(this.#recipe).set(this.#kind);
+    f.br(this.#exitDepth());
+  }
+
+  #pushRipBase(page: number): void {
+    this.f.get(this.#ripBase);
+    if (page !== 0) this.f.i64Const(BigInt(page * PAGE)).i64Add();
+  }
+
+  // --- control flow
+
+  /** Emits `block` and everything it dominates. */
+  #tree(block: RegionBlock): void {
+    const merges = block.dominated.filter((child) => child.isMerge).sort((left, right) => right.order - left.order);
+    if (block.isLoop) {
+      if (this.#recipe !== DYNAMIC) this.f.i32Const(this.#recipe).set(this.#kind);
+      this.f.loop();
+      this.#labels.push({ kind: 'loop', target: block });
+      this.#recipe = DYNAMIC;
+      this.#within(block, merges);
+      this.#labels.pop();
+      this.f.end();
+    } else this.#within(block, merges);
+  }
+
+  #within(block: RegionBlock, merges: RegionBlock[]): void {
+    const [outermost, ...rest] = merges;
+    if (outermost === undefined) {
+      this.#straight(block);
+      return;
+    }
+    this.f.block();
+    this.#labels.push({ kind: 'block', target: outermost });
+    this.#within(block, rest);
+    this.#labels.pop();
+    this.f.end();
+    this.#recipe = DYNAMIC;
+    this.#tree(outermost);
+  }
+
+  #straight(block: RegionBlock): void {
+    const f = this.f;
+    this.#block = block;
+    const charged = block.instructions.length * RECORD.bytes;
+    f.get(this.#rest).i32Const(charged).i32Sub().set(this.#rest);
+    for (let i = 0; i < block.instructions.length; i++) {
+      this.#block = block;
+      this.#position = i;
+      this.#instruction = block.instructions[i] as RegionInstruction;
+      this.#taken.clear();
+      if (this.#instruction.bails) {
+        this.#bail();
+        return;
+      }
+      if (!this.#meaning(this.#instruction)) return;
+    }
+    const last = block.instructions.at(-1) as RegionInstruction;
+    if (last.encoding.attributes.has('ends')) return;
+    if (block.next !== undefined) this.#branchTo(block, block.next);
+    else {
+      this.#pushRip(last.at + last.length);
+      f.set(this.#exitRip);
+      this.#leaveByRip();
+    }
+  }
+
+  #pushRip(at: number): void {
+    this.f.get(this.#ripBase);
+    if (at !== 0) this.f.i64Const(BigInt(at)).i64Add();
+  }
+
+  /** Goes from `block` to `target`: a back-edge, a jump to a merge point, or straight into its code. */
+  #branchTo(block: RegionBlock, target: RegionBlock): void {
+    const f = this.f;
+    const backward = target.order <= block.order;
+    if (!backward && !target.isMerge) {
+      const outer = { block: this.#block, instruction: this.#instruction, position: this.#position, recipe: this.#recipe, nesting: this.#nesting };
+      // Wasm blocks opened by the meaning's own `if` are labels like any other.
+      for (let i = 0; i < outer.nesting; i++) this.#labels.push({ kind: 'other' });
+      this.#nesting = 0;
+      const pools = this.#savePools();
+      this.#tree(target);
+      this.#restorePools(pools);
+      for (let i = 0; i < outer.nesting; i++) this.#labels.pop();
+      this.#nesting = outer.nesting;
+      this.#block = outer.block;
+      this.#instruction = outer.instruction;
+      this.#position = outer.position;
+      this.#recipe = outer.recipe;
+      return;
+    }
+    if (this.#recipe !== DYNAMIC) f.i32Const(this.#recipe).set(this.#kind);
+    if (backward) {
+      // Leave when the budget is used up or somebody wants attention.
+      f.get(this.#rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
+      this.#nesting++;
+      this.#pushRip((target.instructions[0] as RegionInstruction).at);
+      f.set(this.#exitRip);
+      this.#leaveByRip();
+      this.#nesting--;
+      f.end();
+    }
+    f.br(this.#depthOf(target, backward ? 'loop' : 'block'));
+  }
+
+  #depthOf(target: RegionBlock, kind: 'block' | 'loop'): number {
+    for (let i = this.#labels.length - 1; i >= 0; i--) {
+      const label = this.#labels[i] as Label;
+      if (label.kind === kind && label.target === target) return this.#labels.length - 1 - i + this.#nesting;
+    }
+    throw new Error('Vivarium internal error: region label not found');
+  }
+
+  // --- instructions
+
+  /** Emits one instruction's meaning. False when it always left. */
+  #meaning(instruction: RegionInstruction): boolean {
+    const shape = shapeOf(instruction.shapeKey);
+    const b = new RegionSemantics(shape, instruction.operands);
+    const bound = bindOperands(b, instruction.encoding);
+    if (instruction.encoding.attributes.has('aligned') && shape.memory !== undefined) {
+      for (const operand of bound) {
+        if (operand.kind !== 'memory') continue;
+        const mask = operand.width === 256 ? 31 : 15;
+        b.if(b.nez(b.and(operand.address(), b.i64(mask))), () => b.fault(GP, 0));
+      }
+    }
+    instruction.encoding.instruction.semantics(b, bound);
+    const body = b.finish();
+    for (const node of body.block) {
+      if (node.op === 'helper' || node.op === 'fault') {
+        // Leaves whatever happens: nothing of this instruction is done here.
+        this.#bail();
+        return false;
+      }
+    }
+    this.emitBody(body);
+    const ended = body.block.some((node) => node.op === 'branch' || node.op === 'branch.relative');
+    return !ended;
+  }
+
+  protected override allocate(type: ValueType): number {
+    const pool = this.#pools.get(type) ?? [];
+    this.#pools.set(type, pool);
+    const used = this.#taken.get(type) ?? 0;
+    this.#taken.set(type, used + 1);
+    const found = pool[used];
+    if (found !== undefined) return found;
+    const local = this.f.local(type);
+    pool.push(local);
+    return local;
+  }
+
+  #savePools(): Map<ValueType, number> {
+    return new Map(this.#taken);
+  }
+  #restorePools(saved: Map<ValueType, number>): void {
+    this.#taken.clear();
+    for (const [type, used] of saved) this.#taken.set(type, used);
+  }
+
+  protected override beforeNested(blocks: readonly Block[]): void {
+    if (blocks.some(touchesFlags)) this.#toFields();
+  }
+  protected override enterNested(): void {
+    this.#nesting++;
+  }
+  protected override leaveNested(): void {
+    this.#nesting--;
+  }
+
+  protected override dialectStatement(node: Node): boolean {
+    const f = this.f;
+    switch (node.op) {
+      case FLAG_OPS.recipe: {
+        const [left, right, result] = node.args as readonly [Node, Node, Node];
+        const recipe = node.imm as Recipe;
+        // All operands are read before any place is written: they may be the same locals.
+        if (recipe === RECIPE.logic) {
+          this.value(result);
+          f.set(this.#result);
+        } else {
+          this.value(left);
+          this.value(right);
+          this.value(result);
+          f.set(this.#result).set(this.#right).set(this.#left);
+        }
+        this.#recipe = recipe;
+        if (this.#nesting > 0) this.#toFields();
+        return true;
+      }
+      case FLAG_OPS.condition:
+        if (node.uses === 0) return true;
+        this.#condition(node.imm as number);
+        f.set(this.define(node));
+        return true;
+      case FLAG_OPS.carry:
+        if (node.uses === 0) return true;
+        this.#carry();
+        f.set(this.define(node));
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  // --- flags
+
+  /** Makes the flag fields' locals valid. */
+  #toFields(): void {
+    if (this.#recipe === DYNAMIC) this.#resolveDynamic();
+    else if (this.#recipe !== RECIPE.fields) this.#compute(this.#recipe);
+    this.#recipe = RECIPE.fields;
+  }
+
+  /** Computes all flag fields from the recipe's operands. */
+  #compute(recipe: Recipe): void {
+    const b = new RecipeFormula(shapeOf(0));
+    const local = (index: number): ReturnType<RecipeFormula['i64']> => b.readState({ kind: 'fixed', offset: -index }, 'i64');
+    b.write(recipe, local(this.#left), local(this.#right), local(this.#result));
+    const before = this.#recipe;
+    this.#recipe = RECIPE.fields;
+    const nested = new FormulaEmitter(this.f, this.imports, (field) => this.#flags.get(field) as number, (type) => this.allocate(type));
+    nested.emitBody(b.finish());
+    this.#recipe = before;
+  }
+
+  /** Computes the flag fields by the kind that #kind holds. */
+  #resolveDynamic(): void {
+    const f = this.f;
+    f.get(this.#kind).if();
+    f.get(this.#kind).i32Const(RECIPE.sub).op(0x46).if();
+    this.#compute(RECIPE.sub);
+    f.else();
+    f.get(this.#kind).i32Const(RECIPE.logic).op(0x46).if();
+    this.#compute(RECIPE.logic);
+    f.else();
+    this.#compute(RECIPE.add);
+    f.end();
+    f.end();
+    f.i32Const(RECIPE.fields).set(this.#kind);
+    f.end();
+  }
+
+  /** Pushes CF. */
+  #carry(): void {
+    const f = this.f;
+    switch (this.#recipe) {
+      case RECIPE.add:
+        f.get(this.#result).get(this.#left).op(0x54); // sum < left, unsigned
+        return;
+      case RECIPE.sub:
+        f.get(this.#left).get(this.#right).op(0x54);
+        return;
+      case RECIPE.logic:
+        f.i32Const(0);
+        return;
+      default:
+        this.#toFields();
+        f.get(this.#flags.get(STATE.flagC) as number);
+    }
+  }
+
+  /** Pushes condition `code` as 0 or 1, fused with the comparison it follows. */
+  #condition(code: number): void {
+    const f = this.f;
+    const negate = (code & 1) !== 0;
+    const pair = code >> 1;
+    const recipe = this.#recipe;
+    if (recipe === RECIPE.sub) {
+      const compare = SUB_CONDITIONS[pair];
+      if (compare !== undefined) {
+        f.get(this.#left).get(this.#right).op(compare[negate ? 1 : 0] as number);
+        return;
+      }
+    }
+    if (recipe !== DYNAMIC && recipe !== RECIPE.fields) {
+      if (pair === 2) {
+        f.get(this.#result).i64Const(0n).op(negate ? 0x52 : 0x51);
+        return;
+      }
+      if (pair === 4 || (recipe === RECIPE.logic && pair === 6)) {
+        // Sign; after a logical operation OF is 0, so less means negative.
+        f.get(this.#result).i64Const(0n).op(negate ? 0x59 : 0x53);
+        return;
+      }
+      if (recipe === RECIPE.logic && pair === 7) {
+        f.get(this.#result).i64Const(0n).op(negate ? 0x55 : 0x57);
+        return;
+      }
+      if (recipe === RECIPE.logic && pair === 3) {
+        f.get(this.#result).i64Const(0n).op(negate ? 0x52 : 0x51);
+        return;
+      }
+      if (pair === 1) {
+        this.#carry();
+        if (negate) f.i32Eqz();
+        return;
+      }
+    }
+    this.#toFields();
+    const b = new RecipeFormula(shapeOf(0));
+    const nested = new FormulaEmitter(f, this.imports, (field) => this.#flags.get(field) as number, (type) => this.allocate(type));
+    const condition = b.condition(code);
+    nested.pushValue(b.finish(), condition);
+  }
+
+  // --- fields
+
+  protected fieldAddress(field: FieldRef): number {
+    assert(field.kind === 'fixed', 'regions know their operands');
+    this.f.get(CPU);
+    return field.offset;
+  }
+
+  protected override readField(field: FieldRef, access: Access): void {
+    assert(field.kind === 'fixed', 'regions know their operands');
+    const f = this.f;
+    const offset = field.offset;
+    if (isGpr(offset)) {
+      f.get(this.#gprs[offset >> 3] as number);
+      narrowRead(f, offset & 7, access);
+      return;
+    }
+    if (offset === STATE.zero) {
+      f.i64Const(0n);
+      return;
+    }
+    if (offset === STATE.constant4000) {
+      f.i64Const(0x4000n);
+      return;
+    }
+    if (offset === STATE.ripBase) {
+      this.#pushRipBase(Math.floor(this.#instruction.at / PAGE));
+      return;
+    }
+    const flag = this.#flags.get(offset);
+    if (flag !== undefined) {
+      this.#toFields();
+      f.get(flag);
+      return;
+    }
+    f.get(CPU).memory(loadOpcode(access), offset);
+  }
+
+  protected override writeField(field: FieldRef, access: Access, value: () => void): void {
+    assert(field.kind === 'fixed', 'regions know their operands');
+    const f = this.f;
+    const offset = field.offset;
+    if (isGpr(offset)) {
+      const index = offset >> 3;
+      const local = this.#gprs[index] as number;
+      this.#written.add(index);
+      narrowWrite(f, local, offset & 7, access, value);
+      return;
+    }
+    const flag = this.#flags.get(offset);
+    if (flag !== undefined) {
+      this.#toFields();
+      value();
+      f.set(flag);
+      return;
+    }
+    f.get(CPU);
+    value();
+    f.memory(storeOpcode(access), offset);
+  }
+
+  protected slotOffset(): void {
+    throw new Error('Vivarium internal error: regions know their operands');
+  }
+
+  protected parameter(which: string): void {
+    const { at, length } = this.#instruction;
+    if (which === 'rip') this.#pushRip(at);
+    else if (which === 'nextRip') this.#pushRip(at + length);
+    else throw new Error(`Vivarium internal error: parameter ${which}`);
+  }
+
+  protected tlbBase(): void {
+    this.f.get(TLB_BASE);
+  }
+
+  // --- leaving
+
+  /** A TLB miss: the handler does the access and what follows, until the next region. */
+  protected override leaveOnMiss(): void {
+    this.#bail();
+  }
+
+  protected bounceAddress(): void {
+    throw new Error('Vivarium internal error: regions leave on a miss');
+  }
+  protected leaveFaulted(): void {
+    this.#bail();
+  }
+  protected raise(): void {
+    this.#bail();
+  }
+  protected effectHelper(): void {
+    this.#bail();
+  }
+
+  protected branchRelative(): void {
+    const { target } = this.#instruction;
+    const taken = this.#block.taken;
+    if (taken !== undefined) {
+      this.#branchTo(this.#block, taken);
+      return;
+    }
+    this.#pushRip(target as number);
+    this.f.set(this.#exitRip);
+    this.#leaveByRip();
+  }
+
+  protected branch(rip: () => void): void {
+    rip();
+    this.f.set(this.#exitRip);
+    this.#leaveByRip();
+  }
+}
+
+/** Comparison ops by pair of conditions after a subtraction: [condition, its negation]. */
+const SUB_CONDITIONS: Record<number, readonly [number, number]> = {
+  1: [0x54, 0x5a], // below: lt_u, ge_u
+  2: [0x51, 0x52], // equal: eq, ne
+  3: [0x58, 0x56], // below or equal: le_u, gt_u
+  6: [0x53, 0x59], // less: lt_s, ge_s
+  7: [0x57, 0x55], // less or equal: le_s, gt_s
+};
+
+/** Narrows the register on the stack to what `access` at byte `at` reads. */
+function narrowRead(f: FunctionWriter, at: number, access: Access): void {
+  if (at !== 0) f.i64Const(BigInt(8 * at)).op(0x88);
+  switch (access) {
+    case 'i64':
+      return;
+    case 'i64.8s':
+      f.op(0xc2);
+      return;
+    case 'i64.8u':
+      f.i64Const(0xffn).op(0x83);
+      return;
+    case 'i64.16s':
+      f.op(0xc3);
+      return;
+    case 'i64.16u':
+      f.i64Const(0xffffn).op(0x83);
+      return;
+    case 'i64.32s':
+      f.op(0xc4);
+      return;
+    case 'i64.32u':
+      f.i64Const(0xffff_ffffn).op(0x83);
+      return;
+    case 'i32':
+      f.wrap();
+      return;
+    case 'i32.8u':
+      f.wrap().i32Const(0xff).i32And();
+      return;
+    default:
+      throw new Error(`Vivarium internal error: register access ${access}`);
+  }
+}
+
+/** Writes what `value` pushes into byte `at` of a register's local, and leaves the rest. */
+function narrowWrite(f: FunctionWriter, local: number, at: number, access: Access, value: () => void): void {
+  if (access === 'i64') {
+    value();
+    f.set(local);
+    return;
+  }
+  const width = access.startsWith('i64.8') ? 8n : access.startsWith('i64.16') ? 16n : 32n;
+  const mask = ((1n << width) - 1n) << BigInt(8 * at);
+  f.get(local).i64Const(BigInt.asIntN(64, ~mask)).op(0x83);
+  value();
+  if (access === 'i32') f.op(0xad);
+  f.i64Const((1n << width) - 1n).op(0x83);
+  if (at !== 0) f.i64Const(BigInt(8 * at)).op(0x86);
+  f.op(0x84).set(local);
+}
+
+function touchesFlags(block: Block): boolean {
+  return block.some(
+    (node) =>
+      node.op.startsWith('flags.') ||
+      ((node.op === 'state.write' || node.op === 'state.read') &&
+        node.field?.kind === 'fixed' &&
+        (FLAG_FIELDS as readonly number[]).includes(node.field.offset)) ||
+      (node.blocks ?? []).some(touchesFlags),
+  );
+}
+
+/** Emits flag formulas: fields are the region's locals, negative offsets stand for locals by number. */
+class FormulaEmitter extends BodyEmitter {
+  readonly #flag: (field: number) => number;
+  readonly #allocate: (type: ValueType) => number;
+
+  constructor(f: FunctionWriter, imports: RuntimeImports, flag: (field: number) => number, allocate: (type: ValueType) => number) {
+    super(f, imports);
+    this.#flag = flag;
+    this.#allocate = allocate;
+  }
+
+  pushValue(body: { block: Block; locals: readonly never[] | readonly unknown[] }, value: Node): void {
+    value.uses++;
+    this.emitBody(body as Parameters<BodyEmitter['emitBody']>[0]);
+    this.value(value);
+  }
+
+  protected override allocate(type: ValueType): number {
+    return this.#allocate(type);
+  }
+  protected override readField(field: FieldRef): void {
+    const offset = (field as { offset: number }).offset;
+    this.f.get(offset <= 0 ? -offset : this.#flag(offset));
+  }
+  protected override writeField(field: FieldRef, _access: Access, value: () => void): void {
+    value();
+    this.f.set(this.#flag((field as { offset: number }).offset));
+  }
+  protected fieldAddress(): number {
+    return this.no();
+  }
+  protected slotOffset(): void {
+    this.no();
+  }
+  protected parameter(): void {
+    this.no();
+  }
+  protected tlbBase(): void {
+    this.no();
+  }
+  protected bounceAddress(): void {
+    this.no();
+  }
+  protected leaveFaulted(): void {
+    this.no();
+  }
+  protected raise(): void {
+    this.no();
+  }
+  protected effectHelper(): void {
+    this.no();
+  }
+  protected branchRelative(): void {
+    this.no();
+  }
+  protected branch(): void {
+    this.no();
+  }
+  private no(): never {
+    throw new Error('Vivarium internal error: a flag formula only computes');
+  }
+}

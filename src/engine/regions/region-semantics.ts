@@ -1,0 +1,56 @@
+import type { Value } from '../../ir/mod.ts';
+import { Semantics } from '../../x86/semantics.ts';
+
+/** How the six flags follow from the operands of the last instruction that set them all. */
+export const RECIPE = {
+  /** the flag fields themselves are valid */
+  fields: 0,
+  add: 1,
+  sub: 2,
+  logic: 3,
+} as const;
+export type Recipe = (typeof RECIPE)[keyof typeof RECIPE];
+
+/** The dialect's ops: see FlagTracker. */
+export const FLAG_OPS = {
+  recipe: 'flags.recipe',
+  condition: 'flags.condition',
+  carry: 'flags.carry',
+} as const;
+
+/**
+ * Semantics for regions: the usual flag results become one node that remembers the operands, so that a
+ * condition can be fused with its comparison and flags nobody reads are never computed.
+ */
+export class RegionSemantics extends Semantics {
+  override flagsAdd(left: Value, right: Value, sum: Value, carryIn?: Value): void {
+    if (carryIn === undefined) this.dialect(FLAG_OPS.recipe, undefined, RECIPE.add, left, right, sum);
+    else super.flagsAdd(left, right, sum, carryIn);
+  }
+
+  override flagsSub(left: Value, right: Value, difference: Value, borrowIn?: Value): void {
+    if (borrowIn === undefined) this.dialect(FLAG_OPS.recipe, undefined, RECIPE.sub, left, right, difference);
+    else super.flagsSub(left, right, difference, borrowIn);
+  }
+
+  override flagsLogic(result: Value): void {
+    this.dialect(FLAG_OPS.recipe, undefined, RECIPE.logic, result, result, result);
+  }
+
+  override condition(code: number): Value {
+    return this.dialect(FLAG_OPS.condition, 'i32', code);
+  }
+
+  override get carry(): Value {
+    return this.dialect(FLAG_OPS.carry, 'i32', 0);
+  }
+}
+
+/** The formulas of a recipe, written into the flag fields: what `Semantics` says, run over given values. */
+export class RecipeFormula extends Semantics {
+  write(recipe: Recipe, left: Value, right: Value, result: Value): void {
+    if (recipe === RECIPE.add) this.flagsAdd(left, right, result);
+    else if (recipe === RECIPE.sub) this.flagsSub(left, right, result);
+    else this.flagsLogic(result);
+  }
+}
