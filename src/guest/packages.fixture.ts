@@ -11,7 +11,7 @@ export function fakeBusybox(applets: readonly string[] = ['[', '[[', 'init', 'sh
 
 /** An `ar` archive. */
 export function makeAr(members: readonly (readonly [name: string, data: Uint8Array])[]) {
-  const parts = [ascii('!<arch>\n')];
+  const parts: Uint8Array[] = [ascii('!<arch>\n')];
   for (const [name, data] of members) {
     const size = String(data.length).padEnd(10);
     parts.push(ascii(`${name.padEnd(16)}0           0     0     100644  ${size}\`\n`), data);
