@@ -2,9 +2,8 @@ import { FunctionWriter, I32, ModuleWriter } from '../../wasm/mod.ts';
 import type { Encoding } from '../../x86/encoding.ts';
 import { buildMeaning } from '../../x86/meaning.ts';
 import { SHAPE_KEY_BITS, shapeKey, shapeOf } from '../shape-key.ts';
-import type { RuntimeImports } from '../emit/body-emitter.ts';
 import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
-import { defineRuntime, FIRST_HANDLER, type HelperSignature, importRuntime } from './runtime.ts';
+import { defineRuntime, FIRST_HANDLER, type HelperSignature, importHelper, importRuntime } from './runtime.ts';
 
 /** What the runtime of every module imports. */
 export interface RuntimeHost {
@@ -69,14 +68,31 @@ export class HandlerSet {
   }
 
   /**
-   * Instantiates a module over the machine's memory, table and helpers. `define` declares functions of the
-   * handlers' type and returns their indexes; they are put into the table from `at` on.
+   * Instantiates a module of functions of the handlers' type, which go into the table from `at` on. `emit`
+   * returns their bodies; a helper it asks for is imported, nothing else is. Returns the module's bytes.
    */
-  addModule(at: number, define: (module: ModuleWriter, imports: RuntimeImports, handlerType: number) => number[]): number {
+  addFunctions(
+    at: number,
+    emit: (helper: (name: string) => number, handlerType: number) => { name: string; code: Uint8Array }[],
+  ): number {
     const module = new ModuleWriter();
-    const imports = importRuntime(module, this.#host.memoryPages, this.#host.shared, this.#host.helpers);
+    module.importMemory('vm', 'memory', this.#host.memoryPages, this.#host.memoryPages, this.#host.shared);
+    module.importTable('vm', 'table', 1);
     const handlerType = module.type([I32, I32, I32, I32], [I32]);
-    module.addElements(at, define(module, imports, handlerType));
+    const used = new Map<string, number>();
+    const functions = emit((name) => {
+      const known = used.get(name);
+      if (known !== undefined) return known;
+      const signature = this.#host.helpers.get(name);
+      if (signature === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);
+      const index = importHelper(module, name, signature);
+      used.set(name, index);
+      return index;
+    }, handlerType);
+    module.addElements(
+      at,
+      functions.map(({ name, code }) => module.addFunction(handlerType, code, name)),
+    );
     return this.#instantiate(module);
   }
 

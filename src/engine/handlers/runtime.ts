@@ -33,6 +33,12 @@ export interface HelperSignature {
 
 const CODES = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 
+/** Imports one helper; returns its function index. */
+export function importHelper(module: ModuleWriter, name: string, { params, result }: HelperSignature): number {
+  const type = module.type(params.map((param) => CODES[param]), [CODES[result]]);
+  return module.importFunction('helpers', name, type);
+}
+
 /** Starts a module whose functions run over the machine's memory and table. */
 export function importRuntime(
   module: ModuleWriter,
@@ -47,10 +53,7 @@ export function importRuntime(
   const updateSlow = module.importFunction('vm', 'updateSlow', slow);
   const storeSlow = module.importFunction('vm', 'storeSlow', slow);
   const indexes = new Map<string, number>();
-  for (const [name, { params, result }] of helpers) {
-    const type = module.type(params.map((param) => CODES[param]), [CODES[result]]);
-    indexes.set(name, module.importFunction('helpers', name, type));
-  }
+  for (const [name, signature] of helpers) indexes.set(name, importHelper(module, name, signature));
   const helper = (name: string): number => {
     const index = indexes.get(name);
     if (index === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);

@@ -84,10 +84,10 @@ export class RegionCache {
     const first = graph.root.instructions[0];
     if (first === undefined || first.bails) return false;
     const index = this.#next++;
-    const bytes = this.#handlers.addModule(index, (module, imports, handlerType) => {
+    const bytes = this.#handlers.addFunctions(index, (helper, handlerType) => {
       const f = new FunctionWriter(4);
-      new RegionEmitter(f, imports, handlerType, graph).emitRegion();
-      return [module.addFunction(handlerType, f.finish(), `region@${first.at.toString(16)}`)];
+      new RegionEmitter(f, helper, handlerType, graph).emitRegion();
+      return [{ name: `region@${first.at.toString(16)}`, code: f.finish() }];
     });
     const region: Region = { index, record, handler: first.handler, ranges: rangesOf(graph, source) };
     this.#regions.set(record, region);

@@ -70,8 +70,9 @@ export class RegionEmitter extends BodyEmitter {
   #instruction!: RegionInstruction;
   #position = 0;
 
-  constructor(f: FunctionWriter, imports: RuntimeImports, handlerType: number, graph: RegionGraph) {
-    super(f, imports);
+  /** @param helper function index of a helper that only computes */
+  constructor(f: FunctionWriter, helper: (name: string) => number, handlerType: number, graph: RegionGraph) {
+    super(f, { loadSlow: -1, updateSlow: -1, storeSlow: -1, helper });
     this.#graph = graph;
     this.#handlerType = handlerType;
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
