@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -72,7 +72,9 @@ function imitation(): string {
   const root = mkdtempSync(join(tmpdir(), 'vivarium-test-'));
   after(() => rmSync(root, { recursive: true }));
   for (const folder of ['bin', 'src/cli']) mkdirSync(join(root, folder), { recursive: true });
-  copyFileSync(binViv, join(root, 'bin', 'viv'));
+  for (const name of ['viv', 'package.json']) {
+    copyFileSync(join(dirname(binViv), name), join(root, 'bin', name));
+  }
   symlinkSync(
     fileURLToPath(new URL('../../node_modules', import.meta.url)),
     join(root, 'node_modules'),

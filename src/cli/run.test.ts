@@ -4,7 +4,13 @@ import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from 'nod
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type Outcome, spawnViv, spawnVivOnTerminal, Workplace } from './spawn-viv.fixture.ts';
+import {
+  type Outcome,
+  SpawnedViv,
+  spawnViv,
+  spawnVivOnTerminal,
+  Workplace,
+} from './spawn-viv.fixture.ts';
 
 const hasPseudoTerminals = spawnSync('script', ['--version']).status === 0;
 
@@ -305,6 +311,21 @@ describe('viv run on a terminal', { timeout: 60_000, skip: !hasPseudoTerminals }
     const outcome = await viv.ended;
     assert.match(outcome.stdout, /code 143/);
     assertRestored(outcome);
+  });
+
+  test('goes when the older Node that started it is killed', async () => {
+    using place = new Workplace();
+    const parent = `
+      const { spawn } = require('node:child_process');
+      const stdio = ['pipe', 'inherit', 'inherit', 'ipc'];
+      spawn(process.execPath, process.argv.slice(1), { stdio });
+    `;
+    const fakeViv = new URL('./fake-viv.fixture.ts', import.meta.url).pathname;
+    const arguments_ = ['-e', parent, fakeViv, 'run', '--kernel', place.kernel];
+    const viv = new SpawnedViv(process.execPath, arguments_);
+    await viv.sees('# ');
+    viv.process.kill('SIGKILL');
+    await until(() => processesOf(place.kernel, 'fake-viv').length === 0);
   });
 
   test('a terminal that closes ends the machine', async () => {

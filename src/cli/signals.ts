@@ -4,6 +4,11 @@ import { EXIT_SIGNAL } from './exit-code.ts';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Hang-ups come in flocks when a terminal closes; they never cut a clean end short. */
 const PATIENT = 'SIGHUP';
+/**
+ * Milliseconds within which further signals are the same one: a terminal sends its signals to this
+ * process and to the one that started it, which hands them on.
+ */
+const ECHO = 300;
 
 /**
  * Waits for the signals that ask a program to end. The first one ends the machine cleanly; a second
@@ -11,17 +16,21 @@ const PATIENT = 'SIGHUP';
  */
 export class SignalWatch {
   #first = Promise.withResolvers<number>();
-  #count = 0;
+  #firstAt: number | undefined;
 
   constructor() {
     for (const signal of SIGNALS) {
       process.on(signal, () => {
         const code = EXIT_SIGNAL + constants.signals[signal];
-        this.#count++;
+        this.#firstAt ??= performance.now();
         this.#first.resolve(code);
-        if (this.#count > 1 && signal !== PATIENT) process.exit(code);
+        const isEcho = performance.now() - this.#firstAt < ECHO;
+        if (!isEcho && signal !== PATIENT) process.exit(code);
       });
     }
+    // Whoever started this process over a channel is gone: as if the terminal had closed.
+    process.on('disconnect', () => this.#first.resolve(EXIT_SIGNAL + constants.signals.SIGHUP));
+    process.channel?.unref();
   }
 
   /** The exit code that the first signal calls for, once there is one. */
