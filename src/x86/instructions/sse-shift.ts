@@ -42,6 +42,13 @@ export function shiftLanes(
   return b.select(inRange, b.pure(op, vector, b.wrap(count)), zero(b));
 }
 
+/** All of a memory operand is read, though only its low 64 bits count. */
+function shiftCount(b: Semantics, destination: Operand, right: Operand): Value {
+  if (right.kind === 'immediate') return right.readUnsigned();
+  if (right.kind === 'memory' && destination.kind !== 'mmx') return lane64(b, right.readVector());
+  return right.readElement(64);
+}
+
 /** The meaning of a shift; the count is a byte immediate or the low 64 bits of the last operand. */
 export function shift(kind: ShiftKind, width: number) {
   return (b: Semantics, operands: readonly Operand[]): void => {
