@@ -82,6 +82,8 @@ export interface PciFunctionOptions {
   readonly bars?: readonly (PciBar | undefined)[];
   /** After every write by the guest, for what lies outside the header. */
   readonly onConfigWrite?: (offset: number, size: AccessSize, value: number) => void;
+  /** Before every read by the guest: the device may set what is to be read. */
+  readonly onConfigRead?: (offset: number, size: AccessSize) => void;
 }
 
 /** What the bridge wants to hear from a function. */
@@ -101,6 +103,7 @@ export class PciFunction implements Persistent<PciFunctionState> {
   readonly interrupt: InterruptLine;
   readonly persist: Persist<PciFunctionState>;
   readonly #onConfigWrite: PciFunctionOptions['onConfigWrite'];
+  readonly #onConfigRead: PciFunctionOptions['onConfigRead'];
   #owner: PciFunctionOwner | undefined;
   #interruptAsserted = false;
   #nextCapability = FIRST_CAPABILITY;
@@ -110,6 +113,7 @@ export class PciFunction implements Persistent<PciFunctionState> {
     this.name = options.name;
     this.bars = options.bars ?? [];
     this.#onConfigWrite = options.onConfigWrite;
+    this.#onConfigRead = options.onConfigRead;
     this.#writeHeader(options);
     this.interrupt = {
       set: (level) => {
@@ -195,6 +199,7 @@ export class PciFunction implements Persistent<PciFunctionState> {
   }
 
   readConfig(offset: number, size: AccessSize): number {
+    this.#onConfigRead?.(offset, size);
     return this.config.get(offset, size);
   }
 

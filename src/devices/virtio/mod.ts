@@ -1,0 +1,5 @@
+export type { VirtioDevice, VirtioDriver } from './device.ts';
+export { readStructure } from './device.ts';
+export { VirtioPci, type VirtioPciOptions, type VirtioPciState } from './pci/virtio-pci.ts';
+export { DescriptorChain } from './queue/chain.ts';
+export { Virtqueue, type VirtqueueState } from './queue/virtqueue.ts';
