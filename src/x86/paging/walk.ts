@@ -72,6 +72,9 @@ export function createWalkResult(): WalkResult {
   };
 }
 
+/** Added to the rights gathered on the way down when some level forbids fetches. */
+const NO_EXECUTE = 1 << 16;
+
 const MAY_READ = 1;
 const MAY_WRITE = 2;
 const MAY_EXECUTE = 4;
@@ -181,24 +184,10 @@ function descend(
     }
     if (large || level === 1) {
       const offsetMask = level === 1 ? 0xfff : level === 2 ? 0x1f_ffff : 0x3fff_ffff;
+      if (disable < 0) rights |= NO_EXECUTE;
       const key = tables.pkru === 0 ? 0 : keyRights(tables.pkru, (upper >>> 27) & 0xf);
-      const may = allowed(tables, rights, disable < 0, key, user);
-      const frameHigh = upper & 0xf_ffff;
-      return finish(
-        tables,
-        memory,
-        at,
-        entry,
-        frameHigh,
-        offsetMask,
-        rights,
-        may,
-        key,
-        low,
-        access,
-        user,
-        result,
-      );
+      place(result, upper & 0xf_ffff, entry, offsetMask, low);
+      return checkLeaf(tables, memory, at, entry, rights, key, access, user, result);
     }
     if ((entry & PTE_ACCESSED) === 0) {
       if (!memory.compareExchange32(at, entry, entry | PTE_ACCESSED)) return RETRY;
@@ -257,22 +246,8 @@ function walk32(
     offsetMask = 0xfff;
     frameHigh = 0;
   }
-  const may = allowed(tables, rights, false, 0, user);
-  return finish(
-    tables,
-    memory,
-    at,
-    entry,
-    frameHigh,
-    offsetMask,
-    rights,
-    may,
-    0,
-    low,
-    access,
-    user,
-    result,
-  );
+  place(result, frameHigh, entry, offsetMask, low);
+  return checkLeaf(tables, memory, at, entry, rights, 0, access, user, result);
 }
 
 /** The two PKRU bits of a protection key: 1 access disabled, 2 write disabled. */
@@ -281,17 +256,11 @@ function keyRights(pkru: number, key: number): number {
 }
 
 /** What the accumulated rights allow at this privilege. SDM Vol. 3A, 4.6 "Access Rights". */
-function allowed(
-  tables: PagingContext,
-  rights: number,
-  disabled: boolean,
-  key: number,
-  user: boolean,
-): number {
+function allowed(tables: PagingContext, rights: number, key: number, user: boolean): number {
   const userPage = (rights & PTE_USER) !== 0;
   const writable = (rights & PTE_WRITABLE) !== 0;
   let may = MAY_READ;
-  if (!disabled) may |= MAY_EXECUTE;
+  if ((rights & NO_EXECUTE) === 0) may |= MAY_EXECUTE;
   if (user) {
     if (!userPage) return 0;
     if (writable) may |= MAY_WRITE;
@@ -307,28 +276,35 @@ function allowed(
   return may;
 }
 
-/** Checks the access against a leaf, sets its accessed and dirty bits, and reports the page. */
-function finish(
+/** Where the leaf `entry` puts the address. */
+function place(
+  result: WalkResult,
+  frameHigh: number,
+  entry: number,
+  offsetMask: number,
+  low: number,
+): void {
+  const offset = ((entry & ~offsetMask) | (low & offsetMask)) >>> 0;
+  result.gpa = frameHigh * 0x1_0000_0000 + offset;
+  result.pageBytes = offsetMask + 1;
+}
+
+/** Checks the access against the leaf at `at`, and sets its accessed and dirty bits. */
+function checkLeaf(
   tables: PagingContext,
   memory: PageTableMemory,
   at: number,
   entry: number,
-  frameHigh: number,
-  offsetMask: number,
   rights: number,
-  may: number,
   key: number,
-  low: number,
   access: PageAccess,
   user: boolean,
   result: WalkResult,
 ): number {
+  const may = allowed(tables, rights, key, user);
   const wanted = 1 << access; // MAY_READ, MAY_WRITE or MAY_EXECUTE
   if ((may & wanted) === 0) {
-    const byKey =
-      access !== ACCESS_EXECUTE &&
-      key !== 0 &&
-      (allowed(tables, rights, false, 0, user) & wanted) !== 0;
+    const byKey = key !== 0 && (allowed(tables, rights, 0, user) & wanted) !== 0;
     return errorCode(tables, access, user, PF_PRESENT | (byKey ? PF_KEY : 0));
   }
   const needed = access === ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
@@ -336,9 +312,6 @@ function finish(
     if (!memory.compareExchange32(at, entry, entry | needed)) return RETRY;
     entry |= needed;
   }
-  const offset = ((entry & ~offsetMask & ~0xfff) | (low & offsetMask)) >>> 0;
-  result.gpa = frameHigh * 0x1_0000_0000 + offset;
-  result.pageBytes = offsetMask + 1;
   result.readable = (may & MAY_READ) !== 0;
   result.writable = (may & MAY_WRITE) !== 0 && (entry & PTE_DIRTY) !== 0;
   result.executable = (may & MAY_EXECUTE) !== 0;
