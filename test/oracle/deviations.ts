@@ -35,7 +35,7 @@ export function deviation(
   if (faulted && each.templates.some(({ instruction }) => /maskmov/.test(instruction.name))) {
     return 'which byte of MASKMOVDQU faults, and whether a masked-off one does, is up to the processor';
   }
-  const unchecked = actual.vector === PF || each.instructions.some(overridesWithCs);
+  const unchecked = actual.vector === PF || each.instructions.some(overridesSegment);
   const refused = expected.vector === GP || expected.vector === SS;
   if (each.bits === 32 && refused && unchecked) {
     return 'segments are flat: their types and limits are not checked at each access';
@@ -58,9 +58,9 @@ export function deviation(
   return undefined;
 }
 
-/** A CS prefix among the first bytes: a write through it is #GP. */
-function overridesWithCs(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, 4).includes(0x2e);
+/** CS, FS or GS: a write through CS is #GP, and FS and GS with a base reach beyond their limit. */
+function overridesSegment(bytes: Uint8Array): boolean {
+  return bytes.subarray(0, 4).some((byte) => byte === 0x2e || byte === 0x64 || byte === 0x65);
 }
 
 function isX87Store({ templates }: GeneratedCase): boolean {

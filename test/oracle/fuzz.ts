@@ -1,7 +1,7 @@
 /**
  * Long differential runs against the host's own processor.
  *
- *   node test/oracle/fuzz.ts [--cases 100000] [--engine handlers|reference|evaluator]
+ *   node test/oracle/fuzz.ts [--cases 100000] [--engine handlers|regions|reference|evaluator]
  *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32]
  *
  * WORD is part of a form (`add`, `0F 38`), or of an attribute (`sse`, `fpu`, `cpuid:sse4_1`).
@@ -13,10 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { helpers, instructions } from '../../src/x86/mod.ts';
+import { listing } from './compare.ts';
 import { type EngineName, EngineProcessor } from './engine-processor.ts';
 import { Evaluator } from './evaluator.ts';
 import { dataImage, type GeneratedCase, generateCase } from './generate.ts';
-import { describeFailure, hunt } from './hunt.ts';
+import { describeFailure, hunt, minimise } from './hunt.ts';
 import { skipReason } from './knowledge.ts';
 import { NativeProcessor } from './native-processor.ts';
 import type { Processor } from './processor.ts';
@@ -59,8 +60,10 @@ else huntAll(native, processor, Number(values.cases), templates);
 
 function open(name: string): Processor {
   if (name === 'evaluator') return new Evaluator(instructions, helpers);
-  if (name === 'handlers' || name === 'reference') return new EngineProcessor(name as EngineName);
-  console.error(`No engine "${name}"; there are handlers, reference and evaluator.`);
+  if (name === 'handlers' || name === 'reference' || name === 'regions') {
+    return new EngineProcessor(name as EngineName);
+  }
+  console.error(`No engine "${name}"; there are handlers, regions, reference and evaluator.`);
   process.exit(1);
 }
 
@@ -87,6 +90,9 @@ function huntAll(
   if (process.stderr.isTTY) process.stderr.write('\r');
   for (const failure of result.failures.slice(0, Number(values.show))) {
     console.log(describeFailure(failure, seed));
+    if (failure.first.templates.length === 1) continue;
+    const smallest = minimise(native, processor, failure.first, seed);
+    console.log(`  it takes:\n${listing(smallest).replaceAll(/^(?!90( 90)*$)/gm, '    ')}`);
   }
   const seconds = (performance.now() - start) / 1000;
   console.log(

@@ -95,6 +95,32 @@ function labelOf(each: GeneratedCase): string {
   return `sequence ${each.templates.map(({ instruction }) => instruction.name).join('; ')}`;
 }
 
+/**
+ * The instructions of a failing case that it takes to fail: the others are overwritten by NOPs, one after
+ * the other, as long as the host and `processor` still differ.
+ */
+export function minimise(
+  native: NativeProcessor,
+  processor: Processor,
+  each: GeneratedCase,
+  seed: number,
+): GeneratedCase {
+  const image = dataImage(seed);
+  let smallest = each;
+  let at = Number(each.state.rip) - each.codeAddress;
+  for (const [i, { length }] of each.instructions.entries()) {
+    const code = smallest.code.slice();
+    code.fill(0x90, at, at + length);
+    at += length;
+    const instructions = smallest.instructions.with(i, new Uint8Array(length).fill(0x90));
+    const candidate = { ...smallest, code, instructions };
+    const [expected] = native.run([candidate], image);
+    const differs = judge(processor, candidate, expected as Outcome, image).length > 0;
+    if (differs) smallest = candidate;
+  }
+  return smallest;
+}
+
 /** A failure as text: label, how to repeat it, the instructions and what differs. */
 export function describeFailure(failure: Failure, seed: number): string {
   const { label, count, first, lines } = failure;
