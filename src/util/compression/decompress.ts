@@ -2,8 +2,11 @@
  * Unpacks whole files in memory. Each library is loaded at its first use; gzip is the host's own.
  */
 import { CompressionError } from './compression-error.ts';
+import { crc32 } from './crc32.ts';
 import { type CompressionFormat, detectCompression } from './detect.ts';
 import { unpackLz4 } from './lz4.ts';
+import { undoX86Filter } from './x86-filter.ts';
+import { plainXz } from './xz-filtered.ts';
 
 /** What this file uses of the Streams Standard, which every JavaScript host has. */
 interface ByteStream {
@@ -41,11 +44,23 @@ export async function decompress(
   if (format === 'lz4') return unpackLz4(packed, limit);
   try {
     if (format === 'zstd') return await unpackZstd(packed, limit);
+    if (format === 'xz') return await unpackXz(packed, limit);
     return await collect(await openStream(format, packed), limit);
   } catch (error) {
     if (error instanceof CompressionError) throw error;
     throw new CompressionError(`The ${format} data are damaged or incomplete.`, { cause: error });
   }
+}
+
+async function unpackXz(packed: Uint8Array, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const filtered = plainXz(packed);
+  const output = await collect(await openStream('xz', filtered?.plain ?? packed), limit);
+  if (!filtered) return output;
+  undoX86Filter(output);
+  if (filtered.crc32 !== undefined && crc32(output) !== filtered.crc32) {
+    throw new CompressionError('The xz data are damaged or incomplete.');
+  }
+  return output;
 }
 
 async function openStream(
