@@ -126,8 +126,7 @@ export function readsFlags(name: string): boolean {
 
 /** General registers that `name` writes without naming them in an operand. */
 export function impliedWrites(name: string): readonly number[] {
-  if (/^(i?mul|i?div|cwd|cdq|cqo|mulx|cmpxchg(8b|16b)|v?pcmp[ei]str)/.test(name))
-    return [0, 1, 2];
+  if (/^(i?mul|i?div|cwd|cdq|cqo|mulx|cmpxchg(8b|16b)|v?pcmp[ei]str)/.test(name)) return [0, 1, 2];
   if (/^(movs|cmps)/.test(name)) return [1, 6, 7];
   if (/^(stos|scas|ins)/.test(name)) return [1, 7];
   if (/^(lods|outs)/.test(name)) return [0, 1, 6];
