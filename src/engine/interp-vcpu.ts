@@ -266,7 +266,7 @@ export class InterpVcpu extends BaseVcpu {
       this.cache.dropStale(page, offset);
       record = this.cache.record(page, offset, this.#nextPage);
     }
-    if (this.#sampled && record >= 0) {
+    if ((this.#sampled || this.#regions?.isEager === true) && record >= 0) {
       this.#sampled = false;
       if (this.mode.bits === 64) this.#regions?.sample(page, offset, record, this.#source(low, high, page), this.#now);
     }

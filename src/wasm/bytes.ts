@@ -75,6 +75,13 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** What was written; the writer is empty after. */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = this.finish();
+    this.#length = 0;
+    return bytes;
+  }
+
   /** What was written, valid until the next write. */
   peek(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);

@@ -186,6 +186,11 @@ export class FunctionWriter {
     return this.op(0x1b);
   }
 
+  /** Removes and returns the code written so far: what is written next can be put before it. */
+  takeCode(): Uint8Array {
+    return this.code.take();
+  }
+
   /** The function's entry in the code section, without its size. */
   finish(): Uint8Array<ArrayBuffer> {
     const out = new ByteWriter(this.code.length + 16);

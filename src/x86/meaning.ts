@@ -15,29 +15,42 @@ export const GATE_AVX = 8;
 /** FSW.ES: an unmasked x87 exception is pending. */
 const ERROR_SUMMARY = 0x80;
 
+/** The instruction families whose gate an encoding must find open: a mask of GATE_ bits. */
+export function gatesOf(encoding: Encoding): number {
+  const { attributes } = encoding;
+  return (
+    (attributes.has('fpu') ? GATE_FPU : 0) |
+    (attributes.has('sse') ? GATE_SSE : 0) |
+    (attributes.has('mmx') ? GATE_MMX : 0) |
+    (attributes.has('avx') ? GATE_AVX : 0)
+  );
+}
+
 /**
  * The meaning of an encoding under `shape`: checks that its attributes ask for, then its semantics.
  * With `operands` given they are constants, else they are read from the record at run time.
  */
 export function buildMeaning(encoding: Encoding, shape: Shape, operands?: ResolvedOperands): Body {
   const b = new Semantics(shape, operands);
-  const attributes = encoding.attributes;
-  if (attributes.has('cpl0')) b.if(b.readField32(STATE.cpl), () => b.fault(GP, 0));
-  let gate = 0;
-  if (attributes.has('fpu')) gate |= GATE_FPU;
-  if (attributes.has('sse')) gate |= GATE_SSE;
-  if (attributes.has('mmx')) gate |= GATE_MMX;
-  if (attributes.has('avx')) gate |= GATE_AVX;
-  if (gate !== 0) {
-    b.if(b.and(b.readField32(STATE.trapGate), b.i32(gate)), () => b.helper('trapGate', b.i32(gate)));
+  const gates = gatesOf(encoding);
+  if (gates !== 0) {
+    b.if(b.and(b.readField32(STATE.trapGate), b.i32(gates)), () => b.helper('trapGate', b.i32(gates)));
   }
+  describe(b, encoding);
+  return b.finish();
+}
+
+/** Writes the meaning of `encoding` over `b`, all but the test of its gates. */
+export function describe(b: Semantics, encoding: Encoding): void {
+  const { attributes } = encoding;
+  if (attributes.has('cpl0')) b.if(b.readField32(STATE.cpl), () => b.fault(GP, 0));
   if (attributes.has('mmx')) {
     // A pending x87 exception meets MMX instructions as it meets the next waiting x87 instruction.
     const status = b.readState({ kind: 'fixed', offset: STATE.fpuStatus }, 'i32.16u');
     b.if(b.and(status, b.i32(ERROR_SUMMARY)), () => b.fault(MF));
   }
   const bound = bindOperands(b, encoding);
-  if (attributes.has('aligned') && shape.memory !== undefined) {
+  if (attributes.has('aligned') && b.shape.memory !== undefined) {
     for (const operand of bound) {
       if (operand.kind !== 'memory') continue;
       const mask = operand.width === 256 ? 31 : 15;
@@ -45,5 +58,4 @@ export function buildMeaning(encoding: Encoding, shape: Shape, operands?: Resolv
     }
   }
   encoding.instruction.semantics(b, bound);
-  return b.finish();
 }

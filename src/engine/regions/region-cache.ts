@@ -15,11 +15,11 @@ const PAGE = 4096;
 export interface RegionPolicy extends RegionLimits {
   /** a branch target is translated after it was seen this often by the sampler */
   readonly heat: number;
-  /** regions compiled together */
-  readonly batch: number;
+  /** look at every place where execution enters compiled code, not only at samples: for tests */
+  readonly eager: boolean;
 }
 
-export const DEFAULT_POLICY: RegionPolicy = { heat: 2, batch: 1, instructions: 200, pagesAround: 1 };
+export const DEFAULT_POLICY: RegionPolicy = { heat: 2, eager: false, instructions: 200, pagesAround: 1 };
 
 interface Region {
   readonly index: number;
@@ -44,6 +44,8 @@ export class RegionCache {
   readonly #byFrame = new Map<number, Set<Region>>();
   readonly #own = new Map<number, number>();
   #next = FIRST_REGION;
+  /** table indexes of dropped regions */
+  readonly #free: number[] = [];
   regionsMade = 0;
   regionsDropped = 0;
   wasmBytes = 0;
@@ -59,6 +61,11 @@ export class RegionCache {
     cache.onInvalidate = (frame, offset, bytes) => this.#invalidate(frame, offset, bytes);
   }
 
+  /** Every entry into compiled code counts as a sample. */
+  get isEager(): boolean {
+    return this.#policy.eager;
+  }
+
   /** Regions installed now. */
   get count(): number {
     return this.#regions.size;
@@ -70,7 +77,7 @@ export class RegionCache {
     const heat = (this.#heat.get(record) ?? 0) + 1;
     this.#heat.set(record, heat);
     if (heat !== this.#policy.heat) return false;
-    if (this.#next >= FIRST_REGION + REGION_SLOTS) return false;
+    if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
     if (this.#cache.guardedFrame(record) >= 0) return false;
     void page;
     const start = now();
@@ -83,7 +90,7 @@ export class RegionCache {
   #install(graph: RegionGraph, record: number, source: CodeSource): boolean {
     const first = graph.root.instructions[0];
     if (first === undefined || first.bails) return false;
-    const index = this.#next++;
+    const index = this.#free.pop() ?? this.#next++;
     const bytes = this.#handlers.addFunctions(index, (helper, handlerType) => {
       const f = new FunctionWriter(4);
       new RegionEmitter(f, helper, handlerType, graph).emitRegion();
@@ -120,6 +127,8 @@ export class RegionCache {
     this.#regions.delete(region.record);
     this.#heat.delete(region.record);
     for (const { frame } of region.ranges) this.#byFrame.get(frame)?.delete(region);
+    this.#own.delete(region.index);
+    this.#free.push(region.index);
     this.regionsDropped++;
   }
 
@@ -130,6 +139,7 @@ export class RegionCache {
     this.#heat.clear();
     this.#byFrame.clear();
     this.#own.clear();
+    this.#free.length = 0;
     this.#next = FIRST_REGION;
   }
 }

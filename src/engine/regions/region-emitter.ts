@@ -1,9 +1,7 @@
 import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
-import { bindOperands } from '../../x86/bind.ts';
-import { GATE_AVX, GATE_FPU, GATE_MMX, GATE_SSE } from '../../x86/meaning.ts';
-import { GP } from '../../x86/fault.ts';
+import { describe, gatesOf } from '../../x86/meaning.ts';
 import { CS, SEGMENT, STATE } from '../../x86/state.ts';
 import { BodyEmitter, loadOpcode, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
 import { emitDispatch } from '../handlers/runtime.ts';
@@ -60,6 +58,7 @@ export class RegionEmitter extends BodyEmitter {
   readonly #exitRecord: number;
   readonly #exitHandler: number;
   readonly #exitRip: number;
+  readonly #used = new Set<number>();
   readonly #written = new Set<number>();
   readonly #labels: Label[] = [];
   readonly #pools = new Map<ValueType, number[]>();
@@ -91,7 +90,7 @@ export class RegionEmitter extends BodyEmitter {
   /** Emits the whole function. */
   emitRegion(): void {
     const f = this.f;
-    this.#prologue();
+    this.#recipe = RECIPE.memory;
     f.block(); // exit
     this.#labels.push({ kind: 'other' });
     this.#tree(this.#graph.root);
@@ -99,6 +98,10 @@ export class RegionEmitter extends BodyEmitter {
     f.unreachable();
     f.end();
     this.#epilogue();
+    // What must be loaded at the start is known only now.
+    const body = f.takeCode();
+    this.#prologue();
+    f.code.append(body);
   }
 
   // --- entry and exit
@@ -132,7 +135,12 @@ export class RegionEmitter extends BodyEmitter {
       f.end();
     }
     f.get(CURSOR).get(PC).i32Sub().set(this.#rest);
-    for (let i = 0; i < GPRS; i++) f.get(CPU).i64Load(STATE.gpr + i * 8).set(this.#gprs[i] as number);
+    for (const i of this.#used) f.get(CPU).i64Load(STATE.gpr + i * 8).set(this.#gprs[i] as number);
+    f.i32Const(RECIPE.memory).set(this.#kind);
+  }
+
+  #loadFlags(): void {
+    const f = this.f;
     for (const [field, local] of this.#flags) {
       f.get(CPU);
       if (field === STATE.flagC) f.i32Load(field);
@@ -142,29 +150,25 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   #gates(): number {
-    let gate = 0;
+    let gates = 0;
     for (const block of this.#graph.blocks) {
-      for (const { encoding, bails } of block.instructions) {
-        if (bails) continue;
-        if (encoding.attributes.has('fpu')) gate |= GATE_FPU;
-        if (encoding.attributes.has('sse')) gate |= GATE_SSE;
-        if (encoding.attributes.has('mmx')) gate |= GATE_MMX;
-        if (encoding.attributes.has('avx')) gate |= GATE_AVX;
-      }
+      for (const { encoding, bails } of block.instructions) if (!bails) gates |= gatesOf(encoding);
     }
-    return gate;
+    return gates;
   }
 
   /** Writes registers and flags back, then goes on where the exit said. */
   #epilogue(): void {
     const f = this.f;
     for (const index of this.#written) f.get(CPU).get(this.#gprs[index] as number).i64Store(STATE.gpr + index * 8);
+    f.get(this.#kind).i32Const(RECIPE.memory).op(0x47).if();
     this.#resolveDynamic();
     for (const [field, local] of this.#flags) {
       f.get(CPU).get(local);
       if (field === STATE.flagC) f.i32Store(field);
       else f.i64Store(field);
     }
+    f.end();
     // Instructions run here, for the statistics: budget at entry minus what is left.
     f.get(CPU).get(CPU).i64Load(STATE.regionBytes);
     f.get(CURSOR).get(PC).i32Sub().get(this.#rest).i32Sub().op(0xac).i64Add().i64Store(STATE.regionBytes);
@@ -323,17 +327,8 @@ export class RegionEmitter extends BodyEmitter {
 
   /** Emits one instruction's meaning. False when it always left. */
   #meaning(instruction: RegionInstruction): boolean {
-    const shape = shapeOf(instruction.shapeKey);
-    const b = new RegionSemantics(shape, instruction.operands);
-    const bound = bindOperands(b, instruction.encoding);
-    if (instruction.encoding.attributes.has('aligned') && shape.memory !== undefined) {
-      for (const operand of bound) {
-        if (operand.kind !== 'memory') continue;
-        const mask = operand.width === 256 ? 31 : 15;
-        b.if(b.nez(b.and(operand.address(), b.i64(mask))), () => b.fault(GP, 0));
-      }
-    }
-    instruction.encoding.instruction.semantics(b, bound);
+    const b = new RegionSemantics(shapeOf(instruction.shapeKey), instruction.operands);
+    describe(b, instruction.encoding);
     const body = b.finish();
     for (const node of body.block) {
       if (node.op === 'helper' || node.op === 'fault') {
@@ -417,6 +412,7 @@ export class RegionEmitter extends BodyEmitter {
   /** Makes the flag fields' locals valid. */
   #toFields(): void {
     if (this.#recipe === DYNAMIC) this.#resolveDynamic();
+    else if (this.#recipe === RECIPE.memory) this.#loadFlags();
     else if (this.#recipe !== RECIPE.fields) this.#compute(this.#recipe);
     this.#recipe = RECIPE.fields;
   }
@@ -443,7 +439,11 @@ export class RegionEmitter extends BodyEmitter {
     f.get(this.#kind).i32Const(RECIPE.logic).op(0x46).if();
     this.#compute(RECIPE.logic);
     f.else();
+    f.get(this.#kind).i32Const(RECIPE.add).op(0x46).if();
     this.#compute(RECIPE.add);
+    f.else();
+    this.#loadFlags();
+    f.end();
     f.end();
     f.end();
     f.i32Const(RECIPE.fields).set(this.#kind);
@@ -482,7 +482,7 @@ export class RegionEmitter extends BodyEmitter {
         return;
       }
     }
-    if (recipe !== DYNAMIC && recipe !== RECIPE.fields) {
+    if (recipe !== DYNAMIC && recipe !== RECIPE.fields && recipe !== RECIPE.memory) {
       if (pair === 2) {
         f.get(this.#result).i64Const(0n).op(negate ? 0x52 : 0x51);
         return;
@@ -526,6 +526,7 @@ export class RegionEmitter extends BodyEmitter {
     const f = this.f;
     const offset = field.offset;
     if (isGpr(offset)) {
+      this.#used.add(offset >> 3);
       f.get(this.#gprs[offset >> 3] as number);
       narrowRead(f, offset & 7, access);
       return;
@@ -559,6 +560,7 @@ export class RegionEmitter extends BodyEmitter {
       const index = offset >> 3;
       const local = this.#gprs[index] as number;
       this.#written.add(index);
+      this.#used.add(index); // not every path writes it before an exit
       narrowWrite(f, local, offset & 7, access, value);
       return;
     }

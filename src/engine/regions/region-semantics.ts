@@ -8,6 +8,8 @@ export const RECIPE = {
   add: 1,
   sub: 2,
   logic: 3,
+  /** the flag fields in the vCPU's state are valid and were not loaded yet */
+  memory: 4,
 } as const;
 export type Recipe = (typeof RECIPE)[keyof typeof RECIPE];
 
