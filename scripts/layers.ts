@@ -27,7 +27,8 @@ const layers: Readonly<Record<string, Layer>> = {
   x86: { imports: 'below' },
   engine: { imports: 'below' },
   devices: { imports: ['util', 'memory', 'state', 'bus'] },
-  block: { imports: ['util', 'state'] },
+  // Offers what the bus calls a `BlockBackend`; a device knows the contract alone.
+  block: { imports: ['util', 'state', 'bus'] },
   net: { imports: ['util', 'state'] },
   machine: { imports: 'below' },
   snapshot: { imports: 'below' },

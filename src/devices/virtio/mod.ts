@@ -1,3 +1,5 @@
+export { VirtioBlk, type VirtioBlkOptions } from './blk/device.ts';
+export type { BlockCounters } from './blk/request.ts';
 export type { VirtioDevice, VirtioDriver } from './device.ts';
 export { readStructure } from './device.ts';
 export { VirtioPci, type VirtioPciOptions, type VirtioPciState } from './pci/virtio-pci.ts';

@@ -1,0 +1,3 @@
+export { MemoryFile } from './memory-file.ts';
+export type { FileOpener, RandomAccessFile } from './random-access-file.ts';
+export { RawImage } from './raw/raw-image.ts';
