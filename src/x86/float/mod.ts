@@ -39,3 +39,4 @@ export {
   FLOAT_OPERATION,
   type FloatOperation,
 } from './operation.ts';
+export { QuickArithmetic } from './quick.ts';

@@ -29,9 +29,13 @@ import {
   fromInteger,
   GREATER,
   LESS,
+  MXCSR_PE,
+  MXCSR_PM,
+  MXCSR_RC,
   multiply,
   predicateHolds,
   predicateSignals,
+  QuickArithmetic,
   ROUND_ZERO,
   roundToIntegral,
   squareRoot,
@@ -107,15 +111,42 @@ const OPERATION_LIST: readonly LaneOperation[] = Object.entries(FLOAT_OPERATION)
   .sort(([, a], [, b]) => a - b)
   .map(([name]) => OPERATIONS[name as FloatOperation]);
 
+const quick = new QuickArithmetic();
+
+/** The same by the host's arithmetic, when MXCSR and all numbers are ordinary; false when they are not. */
+function quickLanes(state: CpuState, operation: number, width: 32 | 64, lanes: number): boolean {
+  const mxcsr = state.get32(STATE.mxcsr);
+  if ((mxcsr & (MXCSR_RC | MXCSR_PM)) !== MXCSR_PM) return false;
+  const { view } = state;
+  const get = (at: number): number =>
+    width === 32 ? view.getFloat32(at, true) : view.getFloat64(at, true);
+  quick.inexact = false;
+  for (let lane = 0; lane < lanes; lane++) {
+    const at = (lane * width) / 8;
+    const result = quick.run(operation, width, get(FIRST + at), get(SECOND + at));
+    if (Number.isNaN(result)) return false;
+    quickResults[lane] = result;
+  }
+  for (let lane = 0; lane < lanes; lane++) {
+    const at = FIRST + (lane * width) / 8;
+    if (width === 32) view.setFloat32(at, quickResults[lane] as number, true);
+    else view.setFloat64(at, quickResults[lane] as number, true);
+  }
+  if (quick.inexact) state.set32(STATE.mxcsr, mxcsr | MXCSR_PE);
+  return true;
+}
+const quickResults = new Float64Array(8);
+
 /** One operation over `lanes` elements of `width` bits. */
 function floatLanes(
   cpu: Cpu,
   operation: number,
-  width: number,
+  width: 32 | 64,
   lanes: number,
   immediate: number,
 ): void {
   const { state } = cpu;
+  if (quickLanes(state, operation, width, lanes)) return;
   const format = width === 32 ? FLOAT32 : FLOAT64;
   const env = new FloatEnvironment(state.get32(STATE.mxcsr));
   const run = OPERATION_LIST[operation] as LaneOperation;

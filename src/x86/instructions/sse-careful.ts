@@ -35,6 +35,11 @@ export function hostRounds(b: Semantics): Value {
   return mxcsrIs(b, MXCSR_PE | MXCSR_PM | MXCSR_RC, MXCSR_PE | MXCSR_PM);
 }
 
+/** Rounding is to nearest. */
+export function roundsToNearest(b: Semantics): Value {
+  return mxcsrIs(b, MXCSR_RC, 0);
+}
+
 function mxcsrIs(b: Semantics, mask: number, value: number): Value {
   return b.eq(b.and(b.readField32(STATE.mxcsr), b.i32(mask)), b.i32(value));
 }
@@ -178,7 +183,8 @@ export function getScratch(b: Semantics, at: number, type: 'i32' | 'i64' | 'v128
 
 /**
  * `fast` values when `condition` holds, else what `helper` leaves in the scratch area: one value every
- * 16 bytes. The helper finds the values of `first` and `second` there.
+ * 16 bytes. The helper finds the values of `first` and `second` there. `retry` builds a second condition
+ * for the fast values, too dear to be tested at once.
  */
 export function fastOrCareful(
   b: Semantics,
@@ -187,28 +193,30 @@ export function fastOrCareful(
   first: readonly Value[],
   second: readonly Value[],
   helper: () => void,
+  retry?: () => Value,
 ): Value[] {
   const locals = fast.map((value) => b.local(value.type));
-  b.if(
-    condition,
-    () => {
-      locals.forEach((local, i) => {
-        b.set(local, fast[i] as Value);
-      });
-    },
-    () => {
-      first.forEach((value, i) => {
-        putScratch(b, i * 16, value);
-      });
-      second.forEach((value, i) => {
-        putScratch(b, SECOND + i * 16, value);
-      });
-      helper();
-      locals.forEach((local, i) => {
-        b.set(local, getScratch(b, i * 16, local.type as 'i32' | 'i64' | 'v128'));
-      });
-    },
-  );
+  const takeFast = (): void => {
+    locals.forEach((local, i) => {
+      b.set(local, fast[i] as Value);
+    });
+  };
+  const takeCareful = (): void => {
+    first.forEach((value, i) => {
+      putScratch(b, i * 16, value);
+    });
+    second.forEach((value, i) => {
+      putScratch(b, SECOND + i * 16, value);
+    });
+    helper();
+    locals.forEach((local, i) => {
+      b.set(local, getScratch(b, i * 16, local.type as 'i32' | 'i64' | 'v128'));
+    });
+  };
+  b.if(condition, takeFast, () => {
+    if (retry === undefined) takeCareful();
+    else b.if(retry(), takeFast, takeCareful);
+  });
   return locals.map((local) => b.get(local));
 }
 

@@ -6,6 +6,7 @@ import type { Semantics } from '../semantics.ts';
 import {
   asBits,
   asFloat,
+  bitsOf,
   carefulLanes,
   denormalLanes,
   element,
@@ -21,6 +22,7 @@ import {
   notFiniteLanes,
   notNan,
   notWellNormalLanes,
+  roundsToNearest,
   twice,
   wellNormal,
   zeroLanes,
@@ -41,8 +43,14 @@ import {
  * addition. SDM Vol. 2A "ADDPD" and neighbours; exceptions: Vol. 1, 11.5.
  */
 
+type Exact = (b: Semantics, width: FloatWidth, left: Value, right: Value, result: Value) => Value;
+
 /** Fast result of one operation, and when it is good: bits in, bits out. */
 interface ScalarRule {
+  /** rounds its result, so that MXCSR must agree with the host unless the result is exact */
+  readonly rounds: boolean;
+  /** a cheap proof that an ordinary result is exact */
+  readonly exact?: Exact;
   readonly result: (b: Semantics, width: FloatWidth, left: Value, right: Value) => Value;
   readonly good: (
     b: Semantics,
@@ -81,7 +89,7 @@ const goodSum: ScalarRule['good'] = (b, width, left, right, result) => {
     notDenormal(b, width, twice(b, width, left)),
     notDenormal(b, width, twice(b, width, right)),
   );
-  return b.and(b.and(hostRounds(b), operands), ordinary);
+  return b.and(operands, ordinary);
 };
 
 const goodProduct: ScalarRule['good'] = (b, width, left, right, result) => {
@@ -92,7 +100,7 @@ const goodProduct: ScalarRule['good'] = (b, width, left, right, result) => {
   ];
   const zero = b.and(b.eqz(z), b.or(b.eqz(x), b.eqz(y)));
   const operands = b.and(notDenormal(b, width, x), notDenormal(b, width, y));
-  return b.and(b.and(hostRounds(b), operands), b.or(wellNormal(b, width, z), zero));
+  return b.and(operands, b.or(wellNormal(b, width, z), zero));
 };
 
 const goodQuotient: ScalarRule['good'] = (b, width, left, right, result) => {
@@ -103,7 +111,7 @@ const goodQuotient: ScalarRule['good'] = (b, width, left, right, result) => {
   ];
   const zero = b.and(b.eqz(z), b.eqz(x));
   const operands = b.and(notDenormal(b, width, x), notDenormal(b, width, y));
-  return b.and(b.and(hostRounds(b), operands), b.or(wellNormal(b, width, z), zero));
+  return b.and(operands, b.or(wellNormal(b, width, z), zero));
 };
 
 /** The left operand where the comparison holds, else the right one: also for two zeros. */
@@ -122,13 +130,39 @@ const goodExtremum: ScalarRule['good'] = (b, width, left, right) => {
   return b.and(normals, b.and(notNan(b, width, x), notNan(b, width, y)));
 };
 
+/**
+ * The rounding error of a sum is zero (Knuth, The Art of Computer Programming, vol. 2, 4.2.2). A
+ * difference is the sum with the negated second operand.
+ */
+const exactSum =
+  (negated: boolean): Exact =>
+  (b, width, left, right, result) => {
+    const [x, y, sum] = [left, right, result].map((bits) => asFloat(b, width, bits)) as [
+      Value,
+      Value,
+      Value,
+    ];
+    const sub = (p: Value, q: Value): Value => b.pure(`f${width}.sub`, p, q);
+    const part = sub(sum, x);
+    const ofLeft = sub(x, sub(sum, part));
+    const ofRight = sub(negated ? b.pure(`f${width}.neg`, y) : y, part);
+    // The error is their sum.
+    return b.pure(`f${width}.eq`, b.pure(`f${width}.neg`, ofLeft), ofRight);
+  };
+
+/** Both significands have so many zeros at the end that their product fits. */
+const exactProduct: Exact = (b, width, left, right) => {
+  const tail = bitsOf(b, width, width === 32 ? 0xfffn : 0x7ff_ffffn);
+  return b.eqz(b.and(b.or(left, right), tail));
+};
+
 const SCALAR: Readonly<Record<BinaryName, ScalarRule>> = {
-  add: { result: scalarOp('add'), good: goodSum },
-  subtract: { result: scalarOp('sub'), good: goodSum },
-  multiply: { result: scalarOp('mul'), good: goodProduct },
-  divide: { result: scalarOp('div'), good: goodQuotient },
-  minimum: { result: extremumOp('lt'), good: goodExtremum },
-  maximum: { result: extremumOp('gt'), good: goodExtremum },
+  add: { result: scalarOp('add'), good: goodSum, rounds: true, exact: exactSum(false) },
+  subtract: { result: scalarOp('sub'), good: goodSum, rounds: true, exact: exactSum(true) },
+  multiply: { result: scalarOp('mul'), good: goodProduct, rounds: true, exact: exactProduct },
+  divide: { result: scalarOp('div'), good: goodQuotient, rounds: true },
+  minimum: { result: extremumOp('lt'), good: goodExtremum, rounds: false },
+  maximum: { result: extremumOp('gt'), good: goodExtremum, rounds: false },
 };
 
 const vectorOp =
@@ -208,9 +242,21 @@ export function scalarBinary(name: BinaryName, width: FloatWidth) {
     const y = narrow(b, width, right.readElement(width));
     const rule = SCALAR[name];
     const result = rule.result(b, width, x, y);
-    const good = rule.good(b, width, x, y, result);
-    const [value] = fastOrCareful(b, good, [result], [x], [y], () =>
-      carefulLanes(b, name, width, 1),
+    const ordinary = rule.good(b, width, x, y, result);
+    const good = rule.rounds ? b.and(hostRounds(b), ordinary) : ordinary;
+    const { exact } = rule;
+    const retry =
+      exact === undefined
+        ? undefined
+        : () => b.and(b.and(ordinary, roundsToNearest(b)), exact(b, width, x, y, result));
+    const [value] = fastOrCareful(
+      b,
+      good,
+      [result],
+      [x],
+      [y],
+      () => carefulLanes(b, name, width, 1),
+      retry,
     );
     writeScalar(b, destination, left, width, value as Value);
   };
