@@ -150,7 +150,10 @@ export class CaseBuilder {
     const { random } = this;
     const effective = BigInt.asUintN(how.addressBits, address - how.segmentBase);
     const absolute = BigInt.asIntN(how.addressBits, effective);
-    if (how.addressBits === 16) return { address, reference: this.#short(effective) };
+    if (how.addressBits === 16) {
+      const linear = BigInt.asUintN(32, how.segmentBase + effective);
+      return { address: linear, reference: this.#short(effective) };
+    }
     const fits = absolute === BigInt.asIntN(32, absolute);
     const kind = random.below(20);
     if (kind < 2 && fits)

@@ -1,7 +1,8 @@
+import { forgiveLastPlaces } from './approximate.ts';
 import { ENDED, type Outcome, TIMED_OUT } from './case.ts';
-import { deviation } from './deviations.ts';
+import { deviation, reachesFar } from './deviations.ts';
 import type { GeneratedCase } from './generate.ts';
-import { WIRE } from './layout.ts';
+import { DATA_ADDRESS, WIRE } from './layout.ts';
 import { hex, type ProcessorState } from './processor-state.ts';
 
 const RF = 0x1_0000;
@@ -9,8 +10,16 @@ const GP = 13;
 const SS = 12;
 const PF = 14;
 
-/** How `actual` differs from `expected` (the host's), one line each; none when they agree. */
-export function differences(each: GeneratedCase, expected: Outcome, actual: Outcome): string[] {
+/**
+ * How `actual` differs from `expected` (the host's), one line each; none when they agree. Both started from
+ * the data image `image`.
+ */
+export function differences(
+  each: GeneratedCase,
+  expected: Outcome,
+  actual: Outcome,
+  image: Uint8Array,
+): string[] {
   const lines: string[] = [];
   const note = (what: string, want: string, got: string) => {
     if (want !== got) lines.push(`${what}: expected ${want}, got ${got}`);
@@ -19,8 +28,10 @@ export function differences(each: GeneratedCase, expected: Outcome, actual: Outc
   if (deviation(each, expected, actual) !== undefined) return [];
   note('end', outcomeName(expected), outcomeName(actual));
   if (expected.vector === PF && actual.vector === PF) {
-    note('error code', errorCode(expected), errorCode(actual));
-    note('fault address', hex(expected.faultAddress), hex(actual.faultAddress));
+    if (!reachesFar(each)) {
+      note('error code', errorCode(expected), errorCode(actual));
+      note('fault address', hex(expected.faultAddress), hex(actual.faultAddress));
+    }
   }
   const [want, got] = [expected.state.copy(), actual.state.copy()];
   const ignored = each.undefinedFlags | RF;
@@ -30,11 +41,12 @@ export function differences(each: GeneratedCase, expected: Outcome, actual: Outc
   for (const state of [want, got]) {
     state.set16(WIRE.fsw, state.get16(WIRE.fsw) & ~undefinedStatus(each, expected.state));
   }
+  forgiveLastPlaces(each, want, got);
   for (const line of want.differences(got)) {
     const [name = '', left = '', right = ''] = line.split(' ');
     lines.push(`${name}: expected ${left}, got ${right}`);
   }
-  lines.push(...memoryDifferences(expected, actual));
+  lines.push(...memoryDifferences(each, expected, actual, image));
   return lines;
 }
 
@@ -58,9 +70,16 @@ function undefinedStatus({ templates }: GeneratedCase, expected: ProcessorState)
   return remainder && (status & INVALID) !== 0 ? C0 | C1 | C2 | C3 : 0;
 }
 
-function memoryDifferences(expected: Outcome, actual: Outcome): string[] {
+function memoryDifferences(
+  each: GeneratedCase,
+  expected: Outcome,
+  actual: Outcome,
+  image: Uint8Array,
+): string[] {
   const lines: string[] = [];
-  const got = new Map(actual.changes.map(({ offset, value }) => [offset, value]));
+  const got = new Map<number, bigint>();
+  for (const { offset, value } of actual.changes) got.set(offset, value);
+  if (each.undefinedMemory.length > 0) takeUndefined(each, expected, got, image);
   for (const { offset, value } of expected.changes) {
     const other = got.get(offset);
     got.delete(offset);
@@ -71,6 +90,30 @@ function memoryDifferences(expected: Outcome, actual: Outcome): string[] {
     lines.push(`memory +${hex(offset)}: expected nothing, got ${hex(value)}`);
   }
   return lines.slice(0, 8);
+}
+
+/** Gives undefined bytes of memory the value they have on the host. */
+function takeUndefined(
+  each: GeneratedCase,
+  expected: Outcome,
+  got: Map<number, bigint>,
+  image: Uint8Array,
+): void {
+  const before = new DataView(image.buffer, image.byteOffset, image.length);
+  const want = new Map(expected.changes.map(({ offset, value }) => [offset, value]));
+  for (const offset of new Set([...want.keys(), ...got.keys()])) {
+    let mask = 0n;
+    for (let i = 0; i < 8; i++) {
+      const at = BigInt(DATA_ADDRESS + offset + i);
+      const undefinedHere = each.undefinedMemory.some(([from, to]) => at >= from && at < to);
+      if (undefinedHere) mask |= 0xffn << BigInt(8 * i);
+    }
+    if (mask === 0n) continue;
+    const original = before.getBigUint64(offset, true);
+    const value = ((got.get(offset) ?? original) & ~mask) | ((want.get(offset) ?? original) & mask);
+    if (value === original) got.delete(offset);
+    else got.set(offset, value);
+  }
 }
 
 function show(value: bigint | undefined): string {

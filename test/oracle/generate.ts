@@ -1,3 +1,4 @@
+import { isApproximate } from './approximate.ts';
 import { endJump } from './assembly.ts';
 import type { Case } from './case.ts';
 import { CaseBuilder } from './case-builder.ts';
@@ -17,6 +18,8 @@ export interface GeneratedCase extends Case {
   readonly templates: readonly Template[];
   /** flags without a defined value at the end, and wherever the case may fault */
   readonly undefinedFlags: number;
+  /** linear addresses `[from, to)` whose content afterwards is not defined */
+  readonly undefinedMemory: readonly (readonly [bigint, bigint])[];
   /** bytes of each instruction, for listings */
   readonly instructions: readonly Uint8Array[];
 }
@@ -112,6 +115,7 @@ export function generateCase(
     code: code.subarray(0, Math.min(code.length, CODE_END - codeAddress)),
     state: b.state,
     patches: b.patches,
+    undefinedMemory: units.flatMap(({ placement }) => placement.undefinedMemory),
     undefinedFlags: (alone ? undefinedAtEnd : undefinedAtEnd | undefinedEver) & ALL_FLAGS,
     instructions,
   };
@@ -133,7 +137,12 @@ function choose(random: Random, main: Template, company: readonly Template[]): T
 
 /** Instructions that always fault, or that make all that follows depend on a random word. */
 function isAlone({ instruction, form }: Template): boolean {
-  return form.attributes.includes('cpl0') || /^(popf|ud\d|bound)/.test(instruction.name);
+  const { name } = instruction;
+  return (
+    form.attributes.includes('cpl0') ||
+    /^(popf|ud\d|bound|int|fxsave|fxrstor|fnsave|frstor|fnstenv|fldenv)/.test(name) ||
+    isApproximate(name)
+  );
 }
 
 function codePlace(random: Random): number {

@@ -87,7 +87,7 @@ function judge(
   } catch (error) {
     return [`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
   }
-  return differences(each, expected, actual as Outcome);
+  return differences(each, expected, actual as Outcome, image);
 }
 
 function labelOf(each: GeneratedCase): string {

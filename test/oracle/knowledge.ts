@@ -19,23 +19,15 @@ export interface Circumstances {
 const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^(cpuid|xgetbv|rdpid)$/, 'describes this very processor'],
   [/^(rdtscp?|rdpmc|rdrand|rdseed)$/, 'gives another value each time'],
-  [/^(syscall|sysenter|sysexit|sysret|int|int1|icebp|iret.?)$/, 'enters the host kernel'],
+  [/^(syscall|sysenter|sysexit|sysret|iret.?)$/, 'enters the host kernel'],
   [/^(hlt|vm|invlpga|stgi|clgi|skinit|monitor|mwait)/, 'may reach a hypervisor of the host'],
   [/^(sgdt|sidt|sldt|str|smsw)$/, 'shows tables of the host kernel'],
   [/^(lar|lsl|verr|verw)$/, 'depends on descriptors of the host kernel'],
   [/^(lds|les|lfs|lgs|lss)$/, 'loads descriptors of the host kernel'],
   [/^(ljmp|lcall|lret)$/, 'loads descriptors of the host kernel'],
-  [/^(fxsave|fxrstor|xsave|xrstor|xsetbv)/, 'keeps state that processors save differently'],
-  [
-    /^(fnsave|fsave|frstor|fldenv|fnstenv|fstenv)$/,
-    'shows pointers that processors keep differently',
-  ],
-  [/^(wrfsbase|wrgsbase|rdfsbase|rdgsbase|swapgs)$/, 'owned by the harness'],
-  [/^v?(rcp|rsqrt)[ps]s$/, 'approximated differently by each vendor'],
-  [
-    /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/,
-    'rounded differently by each vendor in the last place',
-  ],
+  [/^(xsave|xrstor|xsetbv)/, 'keeps state that processors save differently'],
+  [/^int1$/, 'a hypervisor may show its #DB as a fault'],
+  [/^swapgs$/, 'belongs to the host kernel'],
   [/^(wbinvd|invd|wbnoinvd)$/, 'the hypervisor of the host may not raise #GP'],
   [/^(ud0)$/, 'is decoded with or without ModRM by each vendor'],
 ];
@@ -119,9 +111,40 @@ export function definedFlags(name: string): number {
 
 /** Whether `name` looks at flags, so that undefined ones must not reach it. */
 export function readsFlags(name: string): boolean {
-  return /^(j(?!mp|e?cxz|rcxz)|set|cmov|fcmov|adc|sbb|adcx|adox|rcl|rcr|cmc|lahf|pushf|loop.|salc)/.test(
+  return /^(j(?!mp|e?cxz|rcxz)|set|cmov|fcmov|adc|sbb|adcx|adox|rcl|rcr|cmc|lahf|pushf|loop.|salc|into)/.test(
     name,
   );
+}
+
+/** Bytes of memory that instructions without a sized operand reach. */
+const REACH: Readonly<Record<string, number>> = {
+  fxsave: 512,
+  fxrstor: 512,
+  fnsave: 108,
+  frstor: 108,
+  fnstenv: 28,
+  fldenv: 28,
+  fld: 10,
+  fstp: 10,
+  fbld: 10,
+  fbstp: 10,
+};
+
+export function reachOf(name: string): number | undefined {
+  return REACH[name];
+}
+
+/** Byte ranges `[from, to)` of what `name` stores that processors fill differently. */
+export function undefinedBytes(name: string, operandSize: number): readonly [number, number][] {
+  // FIP, FDP, FOP, their selectors; MXCSR_MASK
+  if (name === 'fxsave') {
+    return [
+      [6, 24],
+      [28, 32],
+    ];
+  }
+  if (name === 'fnsave' || name === 'fnstenv') return operandSize === 2 ? [[6, 14]] : [[12, 28]];
+  return [];
 }
 
 /** General registers that `name` writes without naming them in an operand. */
@@ -130,6 +153,7 @@ export function impliedWrites(name: string): readonly number[] {
   if (/^(movs|cmps)/.test(name)) return [1, 6, 7];
   if (/^(stos|scas|ins)/.test(name)) return [1, 7];
   if (/^(lods|outs)/.test(name)) return [0, 1, 6];
+  if (name === 'popa') return [0, 1, 2, 3, 4, 5, 6, 7];
   if (/^(push|pop|call|ret|enter|leave)/.test(name)) return [4, 5];
   if (/^loop/.test(name)) return [1];
   if (/^(cmpxchg|cbw|cwde|cdqe|lahf|xlat|in$|fnstsw|aa|da|salc)/.test(name)) return [0];

@@ -1,11 +1,13 @@
 import type { CaseBuilder } from './case-builder.ts';
 import type { Encoding, MemoryReference } from './encoder.ts';
-import { impliedWrites, undefinedFlags } from './knowledge.ts';
+import { impliedWrites, reachOf, undefinedBytes, undefinedFlags } from './knowledge.ts';
 import { operandBytes } from './opcode-column.ts';
 import { type Choices, prepareBitOffset, prepareImplied, prepareOperand } from './preparation.ts';
 import type { Template } from './templates.ts';
 import { interestingInteger } from './values.ts';
 
+/** INT n of the two gates that programs may use, and of some they may not; never of a system call. */
+const CALLABLE_VECTORS = [3, 3, 4, 4, 0, 1, 6, 13, 14, 0x20, 0x7f];
 const RSP = 4;
 const RCX = 1;
 const FS_PREFIX = 0x64;
@@ -19,6 +21,8 @@ export interface Placement {
   readonly branchBytes: number;
   /** flags left without a defined value */
   readonly undefinedFlags: number;
+  /** ranges of linear addresses, `[from, to)`, whose new content is not defined */
+  readonly undefinedMemory: readonly (readonly [bigint, bigint])[];
 }
 
 /** Makes all choices for one instruction: prefixes, sizes, registers, memory operands, immediates. */
@@ -92,13 +96,16 @@ export function placeInstruction(
     const bytes = memoryBytes(template, operandSize);
     const how = {
       bytes,
-      alignment: has('aligned') || name === 'cmpxchg16b' ? 16 : 1,
+      alignment: has('aligned') || /^(cmpxchg16b|fxsave|fxrstor)$/.test(name) ? 16 : 1,
       locked: locked || (lockable && /^(xchg|xadd|cmpxchg)/.test(name)),
       addressBits,
       segmentBase,
       safe,
     };
-    const naturally = { ...how, alignment: Math.max(how.alignment, random.oneIn(5) ? 1 : bytes) };
+    const naturally = {
+      ...how,
+      alignment: Math.max(how.alignment, random.oneIn(5) ? 1 : bytes & -bytes),
+    };
     const target = BigInt.asUintN(64, b.target(naturally));
     const placed = b.refer(target, how);
     rm = placed.reference;
@@ -158,6 +165,10 @@ export function placeInstruction(
     encoding,
     branchBytes: branchBytes(column.immediates, operandSize),
     undefinedFlags: undefinedFlags(name, { width, count }),
+    undefinedMemory: undefinedBytes(name, operandSize).map(([from, to]) => [
+      (address ?? 0n) + BigInt(from),
+      (address ?? 0n) + BigInt(to),
+    ]),
   };
 }
 
@@ -203,8 +214,10 @@ function vexWOf(b: CaseBuilder, { column, letters }: Template): 0 | 1 {
 }
 
 /** Bytes of the memory operand; for operands without a size what the instruction reaches. */
-function memoryBytes({ letters }: Template, operandSize: number): number {
+function memoryBytes({ instruction, letters }: Template, operandSize: number): number {
   const letter = letters.find(({ kind }) => 'EWQM'.includes(kind));
+  const reach = letter?.size === '' ? reachOf(instruction.name) : undefined;
+  if (reach !== undefined) return reach;
   return operandBytes(letter?.size ?? '', operandSize);
 }
 
@@ -245,6 +258,7 @@ function immediateOf(
   const name = template.instruction.name;
   if (token === 'is4') return { value: BigInt(random.below(b.registers) << 4), bytes: 1 };
   if (token === 'ib') {
+    if (name === 'int') return { value: BigInt(random.pick(CALLABLE_VECTORS)), bytes: 1 };
     if (/^sh[lr]d$/.test(name) && operandSize === 2) {
       return { value: BigInt(random.below(17)), bytes: 1 };
     }

@@ -90,6 +90,8 @@ export function prepareOperand(
   } else if (/^v?ldmxcsr$/.test(name) && place.address !== undefined) {
     const good = random.pick([0x1f80, 0x1fa0, 0x9fc0, random.u32() & 0xffff]);
     b.put(place.address, bytesOf(random.oneIn(20) ? random.u32() : good, 4));
+  } else if (name === 'fxrstor' && place.address !== undefined && !random.oneIn(8)) {
+    b.put(place.address + 24n, bytesOf(random.pick([0x1f80, random.u32() & 0xffff]), 4));
   } else if (name === 'fldcw' && place.address !== undefined) {
     b.put(place.address, bytesOf(random.pick([0x37f, 0x27f, 0xf7f, random.u32() & 0xffff]), 2));
   } else if (/^v?ps(ll|rl|ra)[wdq]$/.test(name) && !random.oneIn(3)) {

@@ -34,6 +34,9 @@ export function requireAligned(address: bigint, bytes: number): void {
   if ((address & BigInt(bytes - 1)) !== 0n) throw new GuestFault(GP);
 }
 
+/** The last of the 512 bytes that FXSAVE and FXRSTOR access, used or not. */
+const LAST_BYTE = 511n;
+
 /** FXSAVE: x87 and SSE state to 512 bytes at `address`. SDM Vol. 2A "FXSAVE". */
 function fxsave(cpu: Cpu, address: bigint, mode: number): void {
   requireAligned(address, 16);
@@ -42,6 +45,7 @@ function fxsave(cpu: Cpu, address: bigint, mode: number): void {
   storeX87(cpu.state, image, (mode & SAVE_WIDE_POINTERS) !== 0);
   storeMxcsr(cpu.state, image);
   storeXmm(cpu.state, image, count);
+  cpu.translate(BigInt.asUintN(64, address + LAST_BYTE), 'write');
   cpu.writeBytes(address, image);
 }
 
@@ -50,6 +54,7 @@ function fxrstor(cpu: Cpu, address: bigint, mode: number): void {
   requireAligned(address, 16);
   const count = fxsaveXmmCount(cpu, mode);
   const image = new Uint8Array(LEGACY_XMM + count * 16);
+  cpu.translate(BigInt.asUintN(64, address + LAST_BYTE), 'read');
   cpu.readBytes(address, image);
   const mxcsr = imageMxcsr(image);
   if (mxcsr === undefined) throw new GuestFault(GP);

@@ -21,6 +21,10 @@ export class TestCpu {
     return at;
   }
 
+  translate(address: bigint): { offset: number; bytes: number } {
+    return { offset: this.#range(address, 1), bytes: 1 };
+  }
+
   readBytes(address: bigint, target: Uint8Array): void {
     const at = this.#range(address, target.length);
     target.set(this.memory.subarray(at, at + target.length));
