@@ -50,7 +50,7 @@ function runOn(name: EngineName, from: number, count: number, bits: 32 | 64 = 64
 function alwaysFaults({ instruction, form }: Template): boolean {
   return (
     form.attributes.includes('cpl0') ||
-    /^(ud\d|int3|cli|sti|clac|stac|in|out|ins|outs|insb|outsb)$/.test(instruction.name)
+    /^(ud\d|int3?|cli|sti|clac|stac|in|out|ins|outs|insb|outsb)$/.test(instruction.name)
   );
 }
 
