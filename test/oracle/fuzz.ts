@@ -1,7 +1,7 @@
 /**
  * Long differential runs against the host's own processor.
  *
- *   node test/oracle/fuzz.ts [--cases 100000] [--engine handlers|regions|reference|evaluator]
+ *   node test/oracle/fuzz.ts [--cases 100000] [--engine handlers|regions|reference]
  *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32]
  *
  * WORD is part of a form (`add`, `0F 38`), or of an attribute (`sse`, `fpu`, `cpuid:sse4_1`).
@@ -12,10 +12,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { helpers, instructions } from '../../src/x86/mod.ts';
+import { instructions } from '../../src/x86/mod.ts';
 import { listing } from './compare.ts';
 import { type EngineName, EngineProcessor } from './engine-processor.ts';
-import { Evaluator } from './evaluator.ts';
 import { dataImage, type GeneratedCase, generateCase } from './generate.ts';
 import { describeFailure, hunt, minimise } from './hunt.ts';
 import { skipReason } from './knowledge.ts';
@@ -59,11 +58,10 @@ if (values.case !== undefined) showOne(native, processor, Number(values.case), t
 else huntAll(native, processor, Number(values.cases), templates);
 
 function open(name: string): Processor {
-  if (name === 'evaluator') return new Evaluator(instructions, helpers);
   if (name === 'handlers' || name === 'reference' || name === 'regions') {
     return new EngineProcessor(name as EngineName);
   }
-  console.error(`No engine "${name}"; there are handlers, regions, reference and evaluator.`);
+  console.error(`No engine "${name}"; there are handlers, regions and reference.`);
   process.exit(1);
 }
 
