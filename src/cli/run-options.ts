@@ -1,11 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { VivariumError } from '../client/mod.ts';
+import { type DiskOptions, VivariumError } from '../client/mod.ts';
+
+import { parseDisk } from './disk-option.ts';
 
 /** What `viv run` was asked for, as MACHINE.md's command line names it. */
 export interface RunOptions {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly cmdline?: string;
+  readonly disk: readonly DiskOptions[];
   readonly memory: string;
   readonly cpus: number;
   readonly serial: string;
@@ -21,7 +24,6 @@ export interface RunOptions {
 /** Options that the command line reserves for later; given one, we say so. */
 const later: readonly (readonly [flags: string, what: string])[] = [
   ['--firmware <name>', 'booting from firmware is'],
-  ['--disk <file...>', 'disks are'],
   ['--cdrom <file>', 'CD-ROM drives are'],
   ['-p, --publish <ports...>', 'networks are'],
 ];
@@ -32,6 +34,13 @@ export function addRunOptions(command: Command): Command {
     .option('--kernel <file>', 'boot this kernel: bzImage, PVH ELF or multiboot ELF')
     .option('--initrd <file>', 'initial RAM disk for the kernel')
     .option('--cmdline <text>', "the kernel's command line")
+    .option(
+      '--disk <file[,option...]>',
+      'a disk image, raw or qcow2; repeatable. Options: bus=virtio|nvme, readonly, snapshot,\n' +
+        'format=raw|qcow2, serial=TEXT; a comma in a name is written twice',
+      addDisk,
+      [],
+    )
     .option('--memory <size>', 'memory of the machine', '512M')
     .option('--cpus <number>', 'number of processors', wholeNumber, 1)
     .option('--serial <where>', 'the serial line: stdio, none, FILE or unix:PATH', 'stdio')
@@ -71,6 +80,10 @@ export function refuseLaterOptions(command: Command): void {
 /** The sentence, of which `whatIs` is subject and verb, for what the command line promises but Vivarium cannot do today. */
 export function notYet(whatIs: string): VivariumError {
   return new VivariumError('not-yet', `${whatIs} not there yet`);
+}
+
+function addDisk(text: string, disks: readonly DiskOptions[]): DiskOptions[] {
+  return [...disks, parseDisk(text)];
 }
 
 function wholeNumber(text: string): number {

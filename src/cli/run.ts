@@ -52,6 +52,7 @@ async function createMachine(options: RunOptions, settings: RunSettings): Promis
       initrd: options.initrd,
       cmdline: options.cmdline,
       appendCmdline: isOurGuest ? terminalEnvironment() : undefined,
+      disks: options.disk,
       memory: options.memory,
       cpus: options.cpus,
       engine: options.engine,

@@ -1,5 +1,6 @@
 import type { BoardConfig } from '../machine/config.ts';
 import { defaultGuest } from '../platform/node/mod.ts';
+import { diskConfig } from './disks.ts';
 import { type OwnBytes, readImage } from './images.ts';
 import type { CheckedOptions } from './options.ts';
 
@@ -24,6 +25,7 @@ export async function buildConfig(options: CheckedOptions): Promise<BoardConfig>
     ...(guest.initrd === undefined ? {} : { initrd: guest.initrd }),
     cmdline,
     debugExit: options.debugExit,
+    disks: options.disks.map(diskConfig),
   };
 }
 

@@ -5,9 +5,10 @@ import { assert, VivariumError } from '../util/mod.ts';
 import { MachineConsole } from './console.ts';
 import { ConsoleInput } from './console-input.ts';
 import { ConsoleOutput } from './console-output.ts';
+import { diskSource } from './disks.ts';
 import { MachineFault } from './fault.ts';
 import { buildConfig } from './guest-config.ts';
-import { checkOptions, type MachineOptions } from './options.ts';
+import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
 
 /** How long a machine that is told to stop may take before its thread is ended, in milliseconds. */
 const STOP_GRACE = 2000;
@@ -40,7 +41,8 @@ export class Machine implements AsyncDisposable {
   #statsWaiters: ((stats: MachineStats | undefined) => void)[] = [];
   #pauseWaiters: (() => void)[] = [];
 
-  private constructor(config: BoardConfig, noReboot: boolean, boardModule: string | undefined) {
+  private constructor(config: BoardConfig, checked: CheckedOptions) {
+    const { noReboot, boardModule } = checked;
     this.#output = new ConsoleOutput((bytes) => this.#control.outputConsumed(bytes));
     this.#input = new ConsoleInput(this.#control);
     this.console = new MachineConsole(this.#output, this.#input);
@@ -51,6 +53,7 @@ export class Machine implements AsyncDisposable {
       {
         config,
         noReboot,
+        disks: checked.disks.map(diskSource),
         control: this.#control.buffer,
         ...(boardModule === undefined ? {} : { boardModule }),
       },
@@ -65,7 +68,7 @@ export class Machine implements AsyncDisposable {
   static async create(options: MachineOptions = {}): Promise<Machine> {
     const checked = checkOptions(options);
     const config = await buildConfig(checked);
-    const machine = new Machine(config, checked.noReboot, checked.boardModule);
+    const machine = new Machine(config, checked);
     await machine.#ready.promise;
     return machine;
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { EngineName } from '../machine/config.ts';
 import { VivariumError } from '../util/mod.ts';
+import { type DiskOptions, disksSchema } from './disks.ts';
 import { parseMemorySize } from './memory-size.ts';
 
 /** What a machine is made of. Everything has a default: `{}` is the default guest. */
@@ -17,6 +18,8 @@ export interface MachineOptions {
   readonly cmdline?: string | undefined;
   /** added to the kernel command line, whichever it is */
   readonly appendCmdline?: string | undefined;
+  /** disks, in the order in which the guest finds them; a path stands for a disk without options */
+  readonly disks?: readonly (string | DiskOptions)[] | undefined;
   /** what executes guest instructions; `auto` takes the fastest */
   readonly engine?: 'auto' | EngineName | undefined;
   /** a guest write of N to port 0xf4 ends the machine with code (N<<1)|1 */
@@ -62,6 +65,7 @@ const schema = z.strictObject({
   initrd: z.union([z.string(), bytes], { error: 'must be a path or a Uint8Array' }).optional(),
   cmdline: z.string({ error: 'must be text' }).optional(),
   appendCmdline: z.string({ error: 'must be text' }).optional(),
+  disks: disksSchema,
   engine: engine.default(ENGINES[0]),
   debugExit: z.boolean({ error: 'must be true or false' }).default(false),
   noReboot: z.boolean({ error: 'must be true or false' }).default(false),

@@ -30,6 +30,11 @@ mkdir -p /dev/pts /dev/shm
 mount -a
 hostname -F /etc/hostname
 ip link set lo up
+if [ -d /lib/modules ]; then
+  for bus in pci virtio; do
+    cat /sys/bus/$bus/devices/*/modalias 2>/dev/null | xargs -r modprobe -a -q 2>/dev/null
+  done
+fi
 [ -s /etc/modules ] && while read -r module; do insmod "$module"; done </etc/modules
 [ -x /etc/rc.local ] && /etc/rc.local
 true

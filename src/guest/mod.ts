@@ -18,4 +18,5 @@ export {
   kernelVersionOf,
 } from './default-guest.ts';
 export { buildInitrd, type ExtraFile, type InitrdOptions } from './initrd.ts';
+export { buildModuleTree, DEVICE_MODULES, isModulePath } from './module-tree.ts';
 export { canonicalName, moduleDepends, orderModules } from './modules.ts';

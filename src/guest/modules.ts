@@ -7,15 +7,21 @@ import { VivariumError } from '../util/mod.ts';
 
 /** Reads the names of the modules that a module needs, `-` written as `_`. */
 export function moduleDepends(module: Uint8Array): string[] {
-  const marker = new TextEncoder().encode('\0depends=');
+  const [text = ''] = moduleInfo(module, 'depends');
+  return text.split(',').filter(Boolean).map(canonicalName);
+}
+
+/** Reads the values that a module gives for `key`, for example its aliases. */
+export function moduleInfo(module: Uint8Array, key: string): string[] {
+  const marker = new TextEncoder().encode(`\0${key}=`);
+  const values: string[] = [];
   let at = module.indexOf(marker[1]!);
   for (; at >= 0; at = module.indexOf(marker[1]!, at + 1)) {
     if (!marker.every((byte, index) => module[at - 1 + index] === byte)) continue;
     const start = at - 1 + marker.length;
-    const text = String.fromCharCode(...module.subarray(start, module.indexOf(0, start)));
-    return text.split(',').filter(Boolean).map(canonicalName);
+    values.push(String.fromCharCode(...module.subarray(start, module.indexOf(0, start))));
   }
-  return [];
+  return values;
 }
 
 /** `kernel/drivers/net/virtio-net.ko.xz` and `virtio-net` are both `virtio_net`. */

@@ -45,6 +45,7 @@ import {
   TSC_HZ,
 } from './layout.ts';
 import { memoryMap, ramRanges } from './memory-map.ts';
+import { type PciDevices, plugPciDevices } from './pci-devices.ts';
 
 /** Room in the pool besides guest memory and code: vCPU blocks, TLBs. */
 const OVERHEAD_BYTES = 4 * 2 ** 20;
@@ -62,6 +63,7 @@ export class Board {
   readonly #config: BoardConfig;
   readonly #host: BoardHost;
   readonly #apic: LocalApic;
+  readonly #cards: PciDevices;
   #stop: StopReason | undefined;
   /** measured speed, to turn guest time into instruction budgets */
   #instructionsPerNanosecond = 0.03;
@@ -138,6 +140,7 @@ export class Board {
       interruptLines: [0, 1, 2, 3].map((line) => ioapic.line(PCI_FIRST_GSI + line)),
       resetPort: resetControl.portCf9,
     });
+    const sendMsi = (address: number, data: number): void => apicBus.sendMsi(address, data);
     const portMap: [number, number, RegisterBank][] = [
       [PORT.pic1, 2, pic.primary],
       [PORT.pic2, 2, pic.secondary],
@@ -159,6 +162,7 @@ export class Board {
     }
     for (const [port, length, bank] of portMap) ports.map(port, length, bank);
     mmio.map(ECAM.gpa, (ECAM.lastBus + 1) * 2 ** 20, pci.ecam);
+    this.#cards = plugPciDevices({ config, host, pci, memory, sendMsi });
 
     // Processor.
     const model = new CpuModel({
@@ -278,6 +282,7 @@ export class Board {
       guestSeconds: this.clock.now() / 1e9,
       framesTouched: this.memory.framesTouched,
       engine: this.#config.engine,
+      devices: this.#cards.stats(),
     };
   }
 }

@@ -1,5 +1,14 @@
+import type { BlockBackend } from '../bus/mod.ts';
+
 /** Which engine runs the vCPUs; see DESIGN section 2. */
 export type EngineName = 'bt' | 'interp' | 'reference' | 'kvm';
+
+/** A disk, whose contents are `BoardHost.disks` of the same place. */
+export interface DiskConfig {
+  readonly bus: 'virtio' | 'nvme' | 'ide';
+  /** what the guest sees as its identity, up to 20 characters */
+  readonly serial?: string;
+}
 
 /** A plain, validated description of a machine. Bytes are already in memory: the core does no I/O. */
 export interface BoardConfig {
@@ -13,6 +22,7 @@ export interface BoardConfig {
   readonly cmdline: string;
   /** a guest write of N to port 0xf4 stops the machine with code (N<<1)|1 */
   readonly debugExit: boolean;
+  readonly disks?: readonly DiskConfig[];
 }
 
 /** What the board needs of the thread it runs on. */
@@ -25,6 +35,8 @@ export interface BoardHost {
   cpuSeconds(): number;
   /** Bytes the guest sent on the serial console (COM1). The array is the receiver's to keep. */
   consoleOutput(bytes: Uint8Array): void;
+  /** Contents of `BoardConfig.disks`; they outlive a board that is reset. */
+  readonly disks?: readonly BlockBackend[];
 }
 
 /** Why a machine no longer runs. */
@@ -59,7 +71,11 @@ export interface MachineStats {
   readonly guestSeconds: number;
   /** counts by reason */
   readonly exits: Readonly<Record<string, number>>;
-  readonly tiers: { readonly reference: number; readonly handlers: number; readonly regions: number };
+  readonly tiers: {
+    readonly reference: number;
+    readonly handlers: number;
+    readonly regions: number;
+  };
   readonly regions: number;
   readonly compileSeconds: number;
   readonly tlb: { readonly hits: number; readonly misses: number; readonly flushes: number };

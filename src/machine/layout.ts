@@ -13,6 +13,8 @@ export const CONVENTIONAL_END = 0x9_fc00;
 
 export const ECAM = { gpa: 0xe000_0000, lastBus: 0 } as const;
 export const PCI_MEMORY_WINDOW = { start: 0xc000_0000, end: 0xdfff_ffff } as const;
+/** Device numbers of the cards on bus 0; disks take theirs and those after it. */
+export const PCI_SLOT = { net: 1, rng: 2, balloon: 3, console: 4, firstDisk: 8 } as const;
 export const PCI_IO_WINDOW = { start: 0x1000, end: 0xffff } as const;
 export const IOAPIC_GPA = 0xfec0_0000;
 export const LOCAL_APIC_GPA = 0xfee0_0000;

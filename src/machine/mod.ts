@@ -12,6 +12,7 @@ export {
 export type {
   BoardConfig,
   BoardHost,
+  DiskConfig,
   EngineName,
   MachineStats,
   RunOutcome,

@@ -5,4 +5,9 @@ export {
   MachineLoop,
   type RunnableBoard,
 } from './machine-thread/machine-loop.ts';
-export type { MachineEnd, MachineMessage, MachineStart } from './machine-thread/messages.ts';
+export type {
+  DiskSource,
+  MachineEnd,
+  MachineMessage,
+  MachineStart,
+} from './machine-thread/messages.ts';

@@ -3,7 +3,8 @@
  * is rounded up; the rest of the last sector reads as zero.
  */
 import { type BlockBackend, SECTOR_BYTES } from '../../bus/mod.ts';
-import { isZero } from '../../util/mod.ts';
+import { isZero, VivariumError } from '../../util/mod.ts';
+import { PROBE_BYTES, probeFormat } from '../format.ts';
 import type { RandomAccessFile } from '../random-access-file.ts';
 
 const PIECE_BYTES = 256 * 1024;
@@ -49,5 +50,26 @@ export class RawImage implements BlockBackend {
   close(): void {
     if (!this.isReadOnly) this.#file.flush();
     this.#file.close();
+  }
+}
+
+/**
+ * An image that is taken for raw only because it looks like nothing else. Its guest may not make it
+ * look like something else: the next start would follow the names of files that the guest wrote there.
+ */
+export class ProbedRawImage extends RawImage {
+  override write(offset: number, source: Uint8Array): void {
+    if (offset < PROBE_BYTES) {
+      const head = new Uint8Array(PROBE_BYTES);
+      this.read(0, head);
+      head.set(source.subarray(0, PROBE_BYTES - offset), offset);
+      if (probeFormat(head) !== 'raw') {
+        throw new VivariumError(
+          'disk-format',
+          'a guest may not write the header of a disk image into a disk whose format was not given; add format=raw',
+        );
+      }
+    }
+    super.write(offset, source);
   }
 }

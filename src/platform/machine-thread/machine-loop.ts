@@ -1,3 +1,4 @@
+import type { BlockBackend } from '../../bus/mod.ts';
 import type {
   BoardConfig,
   BoardHost,
@@ -38,6 +39,8 @@ export interface LoopHost {
   epochMilliseconds(): number;
   cpuSeconds(): number;
   post(message: MachineMessage): void;
+  /** contents of the disks; closed when the machine ends */
+  readonly disks?: readonly BlockBackend[];
 }
 
 /**
@@ -84,6 +87,7 @@ export class MachineLoop {
     let end: MachineEnd | undefined;
     while (end === undefined) end = this.#turn();
     this.#flush();
+    for (const disk of this.#host.disks ?? []) disk.close();
     this.#host.post({ kind: 'ended', end, stats: this.stats() });
   }
 
@@ -177,6 +181,7 @@ export class MachineLoop {
       epochMilliseconds: () => this.#host.epochMilliseconds(),
       cpuSeconds: () => this.#host.cpuSeconds(),
       consoleOutput: (bytes) => this.#output.add(bytes),
+      ...(this.#host.disks === undefined ? {} : { disks: this.#host.disks }),
     });
   }
 }

@@ -1,8 +1,21 @@
+import type { ImageFormat } from '../../block/mod.ts';
 import type { BoardConfig, MachineStats, StopReason } from '../../machine/config.ts';
+
+/** A disk of a machine, as its thread is told of it. */
+export interface DiskSource {
+  readonly path: string;
+  /** found out from the image when it is not given */
+  readonly format?: ImageFormat | undefined;
+  readonly readOnly: boolean;
+  /** what the guest writes is forgotten when the machine ends */
+  readonly snapshot: boolean;
+}
 
 /** What a machine's thread is given when it starts. */
 export interface MachineStart {
   readonly config: BoardConfig;
+  /** contents of `config.disks` */
+  readonly disks?: readonly DiskSource[];
   /** a guest reset ends the machine instead of starting it again */
   readonly noReboot: boolean;
   /** a `ControlBlock` */

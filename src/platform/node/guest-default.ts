@@ -2,11 +2,15 @@
 import { createHash } from 'node:crypto';
 import {
   buildInitrd,
+  buildModuleTree,
   DEFAULT_BUSYBOX_PACKAGE,
   DEFAULT_CMDLINE,
   DEFAULT_KERNEL_PACKAGE,
+  DEVICE_MODULES,
+  type ExtraFile,
   extractDeb,
   isBusyboxPath,
+  isModulePath,
   kernelVersionOf,
 } from '../../guest/mod.ts';
 import { VivariumError } from '../../util/mod.ts';
@@ -28,6 +32,13 @@ interface Manifest {
   readonly kernelVersion: string;
   readonly kernel: CachedFile;
   readonly busybox: CachedFile;
+  /** the files of the module tree, one after the other */
+  readonly modules: CachedFile;
+  readonly moduleFiles: readonly ModuleFile[];
+}
+interface ModuleFile {
+  readonly path: string;
+  readonly bytes: number;
 }
 interface CachedFile {
   readonly name: string;
@@ -67,17 +78,27 @@ function manifestName(mirror = process.env['VIVARIUM_MIRROR'] ?? ''): string {
 async function load(cache: GuestCache, path: string): Promise<DefaultGuest | undefined> {
   const manifest = (await cache.readJson(path)) as Partial<Manifest> | undefined;
   if (!manifest?.kernel || !manifest.busybox || !manifest.kernelVersion) return undefined;
-  const [kernel, busybox] = await Promise.all([
+  if (!manifest.modules || !Array.isArray(manifest.moduleFiles)) return undefined;
+  const [kernel, busybox, modules] = await Promise.all([
     readPart(cache, manifest.kernel),
     readPart(cache, manifest.busybox),
+    readPart(cache, manifest.modules),
   ]);
-  if (!kernel || !busybox) return undefined;
+  if (!kernel || !busybox || !modules) return undefined;
   return {
     kernel,
-    initrd: buildInitrd({ busybox }),
+    initrd: buildInitrd({ busybox, files: splitFiles(modules, manifest.moduleFiles) }),
     cmdline: DEFAULT_CMDLINE,
     kernelVersion: manifest.kernelVersion,
   };
+}
+
+function splitFiles(joined: Uint8Array, files: readonly ModuleFile[]): ExtraFile[] {
+  let at = 0;
+  return files.map(({ path, bytes }) => {
+    at += bytes;
+    return { path, data: joined.subarray(at - bytes, at) };
+  });
 }
 
 async function readPart(
@@ -95,11 +116,11 @@ async function prepare(packages: GuestPackages, manifestPath: string): Promise<v
   packages.report('unpacking the guest');
 
   const [busybox] = (await extractDeb(busyboxPackage.deb, isBusyboxPath)).values();
-  const kernels = await extractDeb(
+  const found = await extractDeb(
     kernelPackage.deb,
-    (path) => kernelVersionOf(path) !== undefined,
+    (path) => kernelVersionOf(path) !== undefined || isModulePath(path),
   );
-  const [image] = kernels;
+  const image = [...found].find(([path]) => kernelVersionOf(path) !== undefined);
   if (!busybox || !image) {
     const { name } = busybox ? kernelPackage : busyboxPackage;
     throw new VivariumError('package-file-missing', `the package ${name} lacks what a guest needs`);
@@ -108,6 +129,12 @@ async function prepare(packages: GuestPackages, manifestPath: string): Promise<v
   // The machine's code is large; a run that finds the guest in the cache does not need it here.
   const { unpackKernel } = await import('../../machine/mod.ts');
   const kernel = await unpackKernel(compressed);
+  const version = kernelVersionOf(path)!;
+  found.delete(path);
+  const modules = (await buildModuleTree(version, found, DEVICE_MODULES)).map((file) => ({
+    path: file.path,
+    data: typeof file.data === 'string' ? new TextEncoder().encode(file.data) : file.data,
+  }));
 
   const store = async (name: string, contents: Uint8Array): Promise<CachedFile> => {
     await cache.write(cache.path('guest', name), contents);
@@ -115,8 +142,13 @@ async function prepare(packages: GuestPackages, manifestPath: string): Promise<v
   };
   const plain = (version: string) => version.replaceAll(':', '%3a');
   const manifest: Manifest = {
-    kernelVersion: kernelVersionOf(path)!,
-    kernel: await store(`vmlinux-${kernelVersionOf(path)}_${plain(kernelPackage.version)}`, kernel),
+    kernelVersion: version,
+    kernel: await store(`vmlinux-${version}_${plain(kernelPackage.version)}`, kernel),
+    modules: await store(
+      `modules-${version}_${plain(kernelPackage.version)}`,
+      Buffer.concat(modules.map(({ data }) => data)),
+    ),
+    moduleFiles: modules.map(({ path, data }) => ({ path, bytes: data.length })),
     busybox: await store(`busybox_${plain(busyboxPackage.version)}`, busybox),
   };
   await cache.write(manifestPath, JSON.stringify(manifest));

@@ -4,6 +4,7 @@ import { VivariumError } from '../../util/mod.ts';
 import { ControlBlock } from '../machine-thread/control-block.ts';
 import { type BoardMaker, MachineLoop } from '../machine-thread/machine-loop.ts';
 import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
+import { openDisks } from './disk/open-disks.ts';
 
 const start = workerData as MachineStart;
 
@@ -34,6 +35,7 @@ try {
       epochMilliseconds: () => Date.now(),
       cpuSeconds,
       post,
+      disks: openDisks(start.disks ?? []),
     },
   );
   loop.run();

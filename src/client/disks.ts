@@ -1,0 +1,49 @@
+/** Disks of a machine: what the user says, checked. */
+import { z } from 'zod';
+import type { DiskConfig } from '../machine/mod.ts';
+import type { DiskSource } from '../platform/mod.ts';
+
+/** One disk. */
+export interface DiskOptions {
+  /** the image, or a block device of the host */
+  readonly path: string;
+  /** what the disk is plugged into; `virtio` */
+  readonly bus?: 'virtio' | 'nvme' | undefined;
+  /** `raw` or `qcow2`; found out from the image */
+  readonly format?: 'raw' | 'qcow2' | undefined;
+  readonly readOnly?: boolean | undefined;
+  /** keeps the image as it is: what the guest writes is forgotten when the machine ends */
+  readonly snapshot?: boolean | undefined;
+  /** what the guest sees as the disk's identity, up to 20 characters */
+  readonly serial?: string | undefined;
+}
+
+const flag = z.boolean({ error: 'must be true or false' }).default(false);
+const full = z.strictObject({
+  path: z.string({ error: 'must be a path' }).min(1, { error: 'a disk needs a file' }),
+  bus: z.enum(['virtio', 'nvme'], { error: 'must be virtio or nvme' }).default('virtio'),
+  format: z.enum(['raw', 'qcow2'], { error: 'must be raw or qcow2' }).optional(),
+  readOnly: flag,
+  snapshot: flag,
+  serial: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,20}$/, { error: 'must be 1 to 20 plain characters' })
+    .optional(),
+});
+
+/** A path, or a description. */
+export const disksSchema = z
+  .array(z.preprocess((value) => (typeof value === 'string' ? { path: value } : value), full))
+  .default([]);
+
+export type CheckedDisk = z.infer<typeof full>;
+
+/** The disk as the board sees it. */
+export function diskConfig({ bus, serial }: CheckedDisk): DiskConfig {
+  return { bus, ...(serial === undefined ? {} : { serial }) };
+}
+
+/** The disk as the machine's thread opens it. */
+export function diskSource({ path, format, readOnly, snapshot }: CheckedDisk): DiskSource {
+  return { path, format, readOnly, snapshot };
+}

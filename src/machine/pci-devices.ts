@@ -1,0 +1,68 @@
+/** The PCI cards of the board: which there are, where they are plugged, and their registers' places. */
+import type { BlockBackend } from '../bus/mod.ts';
+import { assignPciResources, type PciHost } from '../devices/mod.ts';
+import { VirtioBlk, VirtioPci } from '../devices/virtio/mod.ts';
+import type { GuestMemory } from '../memory/mod.ts';
+import { VivariumError } from '../util/mod.ts';
+import type { BoardConfig, BoardHost, DiskConfig } from './config.ts';
+import { PCI_IO_WINDOW, PCI_MEMORY_WINDOW, PCI_SLOT } from './layout.ts';
+
+const DISK_SLOTS = 32 - PCI_SLOT.firstDisk;
+
+export interface PciDevicesOptions {
+  readonly config: BoardConfig;
+  readonly host: BoardHost;
+  readonly pci: PciHost;
+  readonly memory: GuestMemory;
+  readonly sendMsi: (address: number, data: number) => void;
+}
+
+/** The cards, as far as the board needs to know them. */
+export interface PciDevices {
+  /** counters by the device's name */
+  stats(): Record<string, unknown>;
+}
+
+/** Plugs the cards that the configuration asks for, and does what firmware does for them. */
+export function plugPciDevices(options: PciDevicesOptions): PciDevices {
+  const { config, host, pci } = options;
+  const disks = config.disks ?? [];
+  if (disks.length > DISK_SLOTS) {
+    throw new VivariumError('too-many-disks', `a machine has room for ${DISK_SLOTS} disks`);
+  }
+  const counters: Record<string, () => unknown> = {};
+  for (const [index, disk] of disks.entries()) {
+    const backend = host.disks?.[index];
+    if (backend === undefined) throw new Error(`disk ${index} has no backend`);
+    const plugged = plugDisk(options, disk, backend, index);
+    counters[plugged.name] = () => ({ ...plugged.counters });
+  }
+  assignPciResources(pci.functions, {
+    io: PCI_IO_WINDOW,
+    memory: { start: PCI_MEMORY_WINDOW.start, end: PCI_MEMORY_WINDOW.end + 1 },
+  });
+  return {
+    stats: () =>
+      Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, count()])),
+  };
+}
+
+function plugDisk(
+  options: PciDevicesOptions,
+  disk: DiskConfig,
+  backend: BlockBackend,
+  index: number,
+): { readonly name: string; readonly counters: object } {
+  const { pci, memory, sendMsi } = options;
+  const serial = disk.serial ?? `viv-disk-${index}`;
+  const slot = PCI_SLOT.firstDisk + index;
+  switch (disk.bus) {
+    case 'virtio': {
+      const device = new VirtioBlk({ name: `virtio-blk-${index}`, backend, serial });
+      pci.plug(slot, 0, new VirtioPci({ device, memory, sendMsi }).function);
+      return device;
+    }
+    default:
+      throw new VivariumError('not-yet', `disks on the bus ${disk.bus} are not there yet`);
+  }
+}
