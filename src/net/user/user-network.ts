@@ -1,0 +1,119 @@
+/**
+ * The user-mode network: a router, a DHCP and a name server at the other end of a machine's link, made of sockets of
+ * the host. It needs no privileges and does no I/O itself; `HostSockets` does.
+ *
+ * ```
+ *   guest ── Link ── IpLayer ─┬─ TcpLayer ── TcpConnection ── TcpBridge ── HostStream
+ *                             ├─ UdpLayer ─┬─ HostDatagrams
+ *                             │            ├─ DhcpServer
+ *                             │            └─ DnsProxy ── HostSockets.resolve
+ *                             └─ IcmpLayer ── HostSockets.echo
+ * ```
+ */
+import type { NetClock } from '../clock.ts';
+import type { FrameOffload, Link, LinkReceiver } from '../link.ts';
+import { TimerQueue } from '../timer-queue.ts';
+import type { PortForward, UserNetworkConfig } from './config.ts';
+import { DhcpServer } from './dhcp-server.ts';
+import { DnsProxy } from './dns-proxy.ts';
+import type { HostListener, HostSockets } from './host.ts';
+import { IcmpLayer } from './icmp-layer.ts';
+import { IpLayer } from './ip-layer.ts';
+import { Policy } from './policy.ts';
+import { TcpLayer } from './tcp-layer.ts';
+import { UdpLayer } from './udp-layer.ts';
+
+export interface UserNetworkOptions {
+  readonly link: Link;
+  readonly clock: NetClock;
+  readonly host: HostSockets;
+  /** 32 random bits, hard to guess: first sequence numbers */
+  readonly random: () => number;
+  readonly config: UserNetworkConfig;
+}
+
+/** A forwarded port and where it is open on the host. */
+export interface OpenForward {
+  readonly forward: PortForward;
+  /** as given, or what the host chose */
+  readonly hostPort: number;
+}
+
+export class UserNetwork implements LinkReceiver {
+  readonly #ip: IpLayer;
+  readonly #dhcp = new DhcpServer();
+  readonly #tcp: TcpLayer;
+  readonly #udp: UdpLayer;
+  readonly #config: UserNetworkConfig;
+  readonly #listeners: HostListener[] = [];
+
+  constructor(options: UserNetworkOptions) {
+    const { link, host, config } = options;
+    const timers = new TimerQueue(options.clock);
+    const policy = new Policy(config.allow, () => timers.now());
+    const ip = new IpLayer(link, timers);
+    this.#config = config;
+    this.#ip = ip;
+    new IcmpLayer(ip, host, policy);
+    const dns = new DnsProxy(host, policy);
+    this.#udp = new UdpLayer({ ip, host, timers, policy, dhcp: this.#dhcp, dns });
+    this.#tcp = new TcpLayer({
+      ip,
+      link,
+      host,
+      timers,
+      policy,
+      random: options.random,
+      guestAddress: () => this.#dhcp.latestLease,
+    });
+    link.connect(this);
+  }
+
+  /** Opens the forwarded ports. Rejects with a `VivariumError` for the first that cannot be had, with none open. */
+  async open(): Promise<OpenForward[]> {
+    const open: OpenForward[] = [];
+    try {
+      for (const forward of this.#config.forwards) {
+        const layer = forward.protocol === 'udp' ? this.#udp : this.#tcp;
+        const listener = await layer.forward(forward);
+        this.#listeners.push(listener);
+        open.push({ forward, hostPort: listener.port });
+      }
+      return open;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Connections and flows that exist now. */
+  get size(): { readonly tcp: number; readonly udp: number } {
+    return { tcp: this.#tcp.size, udp: this.#udp.size };
+  }
+
+  receive(frame: Uint8Array, offload: FrameOffload): void {
+    this.#ip.receive(frame, offload);
+  }
+
+  settled(): void {
+    this.#tcp.settle();
+  }
+
+  ready(): void {
+    this.#tcp.resume();
+  }
+
+  /** Another guest is at the link: all that was going on with the last one ends. Forwarded ports stay open. */
+  reset(): void {
+    this.#tcp.clear();
+    this.#udp.clear();
+    this.#dhcp.clear();
+    this.#ip.clear();
+  }
+
+  /** Ends everything and closes the forwarded ports. */
+  close(): void {
+    this.reset();
+    for (const listener of this.#listeners.splice(0)) listener.close();
+  }
+}
