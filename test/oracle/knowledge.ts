@@ -111,7 +111,7 @@ export function definedFlags(name: string): number {
 
 /** Whether `name` looks at flags, so that undefined ones must not reach it. */
 export function readsFlags(name: string): boolean {
-  return /^(j(?!mp|e?cxz|rcxz)|set|cmov|fcmov|adc|sbb|adcx|adox|rcl|rcr|cmc|lahf|pushf|loop.|salc|into)/.test(
+  return /^(j(?!mp|e?cxz|rcxz)|set|cmov|fcmov|adc|sbb|adcx|adox|rcl|rcr|cmc|lahf|pushf|loop.|salc|into|da[as]|aa[as])/.test(
     name,
   );
 }
