@@ -35,8 +35,8 @@ export interface MachineOptions {
 }
 
 /** Engines that exist today, the fastest first. */
-const ENGINES = ['interp', 'reference'] as const satisfies readonly EngineName[];
-const PLANNED_ENGINES: readonly string[] = ['bt', 'kvm'] satisfies readonly EngineName[];
+const ENGINES = ['bt', 'interp', 'reference'] as const satisfies readonly EngineName[];
+const PLANNED_ENGINES: readonly string[] = ['kvm'] satisfies readonly EngineName[];
 
 const bytes = z.instanceof(Uint8Array, { error: 'must be a path or a Uint8Array' });
 

@@ -223,6 +223,11 @@ export class InterpVcpu extends BaseVcpu {
           if (successor >= 0) this.cache.forward(stale, successor);
           break;
         }
+        case EXIT.guard:
+          this.count('guard');
+          state.set64(STATE.rip, this.currentRip());
+          this.#regions?.revalidate(state.get32(STATE.pc), (page) => this.#cacheNeighbour(page));
+          break;
         case EXIT.halt:
           this.count('halt');
           events = true;
@@ -271,6 +276,20 @@ export class InterpVcpu extends BaseVcpu {
       if (this.mode.bits === 64) this.#regions?.sample(page, offset, record, this.#source(low, high, page), this.#now);
     }
     return record;
+  }
+
+  /** Puts the page `page` pages from that of STATE.rip into the execute TLB; its frame, or -1. */
+  #cacheNeighbour(page: number): number {
+    const rip = this.state.get64(STATE.rip) + BigInt(page * 4096);
+    const low = Number(BigInt.asIntN(32, rip));
+    const high = Number(BigInt.asIntN(32, rip >> 32n));
+    const mmu = this.mmu;
+    this.cache.ensureRoom();
+    const place = mmu.translate(low, high, ACCESS_EXECUTE, mmu.privilege);
+    if (place < 0) return -1;
+    const frame = place - (low & 0xfff);
+    mmu.tlb.fillExecute(mmu.privilege, low, high, this.cache.page(frame, this.mode).map, frame);
+    return frame;
   }
 
   /** Code around the page at (low, high), for the region builder. */
@@ -335,6 +354,7 @@ export class InterpVcpu extends BaseVcpu {
       regionsDropped: this.#regions?.regionsDropped ?? 0,
       regionBytes: this.#regions?.wasmBytes ?? 0,
       compileSeconds: this.#regions?.compileSeconds ?? 0,
+      hottest: this.#regions?.hottest(12) ?? [],
       decoded: this.cache.decoded,
       codeCacheBytes: this.cache.bytesUsed,
       codeCacheFlushes: this.cache.flushes,

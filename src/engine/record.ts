@@ -49,4 +49,6 @@ export const EXIT = {
   stop: 7,
   /** the single instruction of a scratch chain has completed; RIP is the one behind it */
   stepped: 8,
+  /** the region at the record STATE.pc could not tell that its neighbour pages are still the same */
+  guard: 9,
 } as const;

@@ -104,7 +104,7 @@ export class ModuleWriter {
   }
 
   finish(options: { names?: boolean } = {}): Uint8Array<ArrayBuffer> {
-    const out = new ByteWriter(1 << 16);
+    const out = new ByteWriter(1 << 13);
     out.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
     section(out, 1, (body) => {
       body.u32(this.#types.length);
@@ -179,7 +179,7 @@ export class ModuleWriter {
 }
 
 function section(out: ByteWriter, id: number, write: (body: ByteWriter) => void): void {
-  const body = new ByteWriter(1024);
+  const body = new ByteWriter(64);
   write(body);
   out.u8(id);
   out.u32(body.length);

@@ -22,80 +22,149 @@ export interface RegionLimits {
   readonly instructions: number;
   /** pages before and after the base page that may take part */
   readonly pagesAround: number;
+  /** calls inside calls that are taken into the region */
+  readonly callDepth: number;
 }
 
-/** Collects the code reachable from `start` by direct branches, as far as it was ever decoded. */
+/**
+ * A call taken into the region: its callee's blocks exist once for each such call, so that its return can
+ * go straight on behind the call. The guest's stack is used as always; the return compares the address it
+ * pops with the expected one and leaves when they differ.
+ */
+interface CallContext {
+  readonly id: number;
+  readonly depth: number;
+  readonly parent: CallContext | undefined;
+  /** where the return goes, in the parent's context */
+  readonly returnAt: number;
+}
+
+interface Place {
+  readonly at: number;
+  readonly context: CallContext;
+}
+
+const CONTEXT_SPAN = 2 ** 20;
+
+function keyOf(at: number, context: CallContext): number {
+  return context.id * CONTEXT_SPAN + at + CONTEXT_SPAN / 2;
+}
+
+/** Collects the code reachable from `start` by direct branches and calls, as far as it was ever decoded. */
 export function discover(source: CodeSource, start: number, limits: RegionLimits): RegionGraph | undefined {
-  const instructions = new Map<number, RegionInstruction>();
-  const leaders = new Set<number>([start]);
+  const top: CallContext = { id: 0, depth: 0, parent: undefined, returnAt: 0 };
+  const read = new Map<number, RegionInstruction | undefined>();
   const pages = new Map<number, number>();
-  const pending = [start];
+  const placed = new Map<number, RegionInstruction>();
+  const leaders = new Map<number, Place>([[keyOf(start, top), { at: start, context: top }]]);
+  const callees = new Map<number, CallContext>();
+  // Nearer code first: callees wait until their callers are complete.
+  const pending: Place[][] = [[{ at: start, context: top }]];
+  let contexts = 1;
   let count = 0;
 
   const within = (at: number): boolean => {
     const page = Math.floor(at / PAGE);
     return Math.abs(page) <= limits.pagesAround && source.frame(page) >= 0;
   };
+  const instructionAt = (at: number): RegionInstruction | undefined => {
+    if (!read.has(at)) read.set(at, within(at) ? readInstruction(source, at, pages) : undefined);
+    return read.get(at);
+  };
+  const lead = (at: number, context: CallContext): void => {
+    const key = keyOf(at, context);
+    if (leaders.has(key)) return;
+    leaders.set(key, { at, context });
+    const level = pending[context.depth] ?? [];
+    pending[context.depth] = level;
+    level.push({ at, context });
+  };
+  const take = (): Place | undefined => {
+    for (const level of pending) {
+      const place = level?.shift();
+      if (place !== undefined) return place;
+    }
+    return undefined;
+  };
 
-  while (pending.length > 0) {
-    let at = pending.shift() as number;
-    while (count < limits.instructions && !instructions.has(at) && within(at)) {
-      const instruction = readInstruction(source, at, pages);
+  for (let place = take(); place !== undefined && count < limits.instructions; place = take()) {
+    const { context } = place;
+    let { at } = place;
+    while (count < limits.instructions && !placed.has(keyOf(at, context))) {
+      const instruction = instructionAt(at);
       if (instruction === undefined) break;
-      instructions.set(at, instruction);
+      placed.set(keyOf(at, context), instruction);
       count++;
-      const attributes = instruction.encoding.attributes;
       if (instruction.bails) break;
-      const isCall = instruction.encoding.instruction.name === 'call';
-      if (instruction.target !== undefined && !isCall) {
-        leaders.add(instruction.target);
-        pending.push(instruction.target);
-      }
-      if (attributes.has('ends')) break;
-      at += instruction.length;
-      if (instruction.target !== undefined) leaders.add(at);
+      const next = at + instruction.length;
+      const { target, kind } = instruction;
+      if (kind === 'call' && target !== undefined && context.depth < limits.callDepth && instructionAt(target) !== undefined) {
+        const callee: CallContext = { id: contexts++, depth: context.depth + 1, parent: context, returnAt: next };
+        callees.set(keyOf(at, context), callee);
+        lead(target, callee);
+      } else if (kind === 'return' && context.parent !== undefined) lead(context.returnAt, context.parent);
+      else if (kind === 'branch' && target !== undefined) lead(target, context);
+      if (instruction.encoding.attributes.has('ends')) break;
+      at = next;
+      if (target !== undefined) lead(at, context);
     }
   }
-  if (!instructions.has(start)) return undefined;
+  if (!placed.has(keyOf(start, top))) return undefined;
+  const blocks = makeBlocks(leaders, placed, callees);
+  const root = blocks.get(keyOf(start, top)) as RegionBlock;
+  const ordered = analyse(root);
+  return { root, blocks: ordered, pages, instructionCount: count };
+}
 
-  // Blocks: from each leader to the next, or to the end of what was read.
+/** Blocks: from each leader to the next, or to the end of what was read. */
+function makeBlocks(
+  leaders: ReadonlyMap<number, Place>,
+  placed: ReadonlyMap<number, RegionInstruction>,
+  callees: ReadonlyMap<number, CallContext>,
+): Map<number, RegionBlock> {
   const blocks = new Map<number, RegionBlock>();
-  for (const leader of leaders) {
-    if (!instructions.has(leader)) continue;
-    blocks.set(leader, {
-      id: blocks.size,
-      instructions: [],
-      taken: undefined,
-      next: undefined,
-      order: 0,
-      predecessors: [],
-      dominator: undefined,
-      dominated: [],
-      isLoop: false,
-      isMerge: false,
-    });
-  }
-  for (const [leader, block] of blocks) {
-    let at = leader;
+  for (const key of leaders.keys()) if (placed.has(key)) blocks.set(key, emptyBlock(blocks.size));
+  for (const [key, block] of blocks) {
+    const { context, at: first } = leaders.get(key) as Place;
+    let at = first;
     for (;;) {
-      const instruction = instructions.get(at);
+      const instruction = placed.get(keyOf(at, context));
       if (instruction === undefined) break;
       block.instructions.push(instruction);
-      const ends = instruction.bails || instruction.encoding.attributes.has('ends');
-      at += instruction.length;
-      if (instruction.target !== undefined && !instruction.bails && instruction.encoding.instruction.name !== 'call') {
-        block.taken = blocks.get(instruction.target);
+      if (!instruction.bails) {
+        const callee = callees.get(keyOf(at, context));
+        const { target, kind } = instruction;
+        if (kind === 'branch' && target !== undefined) block.taken = blocks.get(keyOf(target, context));
+        else if (callee !== undefined) block.taken = blocks.get(keyOf(target as number, callee));
+        else if (kind === 'return' && context.parent !== undefined) {
+          block.taken = blocks.get(keyOf(context.returnAt, context.parent));
+        }
       }
-      if (ends) break;
-      if (blocks.has(at)) {
-        block.next = blocks.get(at);
+      at += instruction.length;
+      if (instruction.bails || instruction.encoding.attributes.has('ends')) break;
+      const next = blocks.get(keyOf(at, context));
+      if (next !== undefined) {
+        block.next = next;
         break;
       }
     }
   }
-  const root = blocks.get(start) as RegionBlock;
-  const ordered = analyse(root);
-  return { root, blocks: ordered, pages, instructionCount: count };
+  return blocks;
+}
+
+function emptyBlock(id: number): RegionBlock {
+  return {
+    id,
+    instructions: [],
+    taken: undefined,
+    next: undefined,
+    order: 0,
+    predecessors: [],
+    dominator: undefined,
+    dominated: [],
+    isLoop: false,
+    isMerge: false,
+  };
 }
 
 function readInstruction(source: CodeSource, at: number, pages: Map<number, number>): RegionInstruction | undefined {
@@ -123,7 +192,9 @@ function readInstruction(source: CodeSource, at: number, pages: Map<number, numb
   pages.set(page, frame);
   const { encoding } = decoder;
   const relative = encoding.immediate === 'relb' || encoding.immediate === 'relz';
+  const name = encoding.instruction.name;
   return {
+    kind: name === 'call' ? 'call' : name === 'ret' ? 'return' : relative ? 'branch' : 'other',
     at,
     length: decoder.length,
     encoding,

@@ -12,6 +12,8 @@ export interface RegionInstruction {
   /** the decoded-instruction record, and the table index of its own handler */
   readonly record: number;
   readonly handler: number;
+  /** how it continues: by a relative branch, a call, a return, or otherwise */
+  readonly kind: 'branch' | 'call' | 'return' | 'other';
   /** offset of the relative target */
   readonly target: number | undefined;
   /** cannot be translated: execution leaves to the handler here */
@@ -22,7 +24,7 @@ export interface RegionInstruction {
 export interface RegionBlock {
   readonly id: number;
   readonly instructions: RegionInstruction[];
-  /** block of the relative target of the last instruction, if in the region */
+  /** block that the last instruction branches, calls or returns to, if in the region */
   taken: RegionBlock | undefined;
   /** block behind the last instruction, if in the region and reached */
   next: RegionBlock | undefined;

@@ -19,13 +19,15 @@ export interface RegionPolicy extends RegionLimits {
   readonly eager: boolean;
 }
 
-export const DEFAULT_POLICY: RegionPolicy = { heat: 2, eager: false, instructions: 200, pagesAround: 1 };
+export const DEFAULT_POLICY: RegionPolicy = { heat: 2, eager: false, instructions: 250, pagesAround: 1, callDepth: 3 };
 
 interface Region {
   readonly index: number;
   /** record whose handler is the region, and what was there before */
   readonly record: number;
   readonly handler: number;
+  /** pages around the base page that it spans, with their frames */
+  readonly pages: ReadonlyMap<number, number>;
   /** code bytes by frame: [first, end) */
   readonly ranges: { readonly frame: number; readonly first: number; readonly end: number }[];
 }
@@ -73,10 +75,11 @@ export class RegionCache {
 
   /** Execution was seen at `offset` of `page`, which `record` stands for. True when a region was installed. */
   sample(page: CodePage, offset: number, record: number, source: CodeSource, now: () => number): boolean {
-    if (this.#regions.has(record)) return false;
     const heat = (this.#heat.get(record) ?? 0) + 1;
     this.#heat.set(record, heat);
-    if (heat !== this.#policy.heat) return false;
+    if (this.#regions.has(record) || heat < this.#policy.heat) return false;
+    // A failed attempt is repeated after as much heat again: more of the code may be known by then.
+    if (heat % this.#policy.heat !== 0 || heat > 64 * this.#policy.heat) return false;
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
     if (this.#cache.guardedFrame(record) >= 0) return false;
     void page;
@@ -96,7 +99,7 @@ export class RegionCache {
       new RegionEmitter(f, helper, handlerType, graph).emitRegion();
       return [{ name: `region@${first.at.toString(16)}`, code: f.finish() }];
     });
-    const region: Region = { index, record, handler: first.handler, ranges: rangesOf(graph, source) };
+    const region: Region = { index, record, handler: first.handler, pages: graph.pages, ranges: rangesOf(graph, source) };
     this.#regions.set(record, region);
     this.#own.set(index, first.handler);
     for (const { frame } of region.ranges) {
@@ -108,6 +111,21 @@ export class RegionCache {
     this.regionsMade++;
     this.wasmBytes += bytes;
     return true;
+  }
+
+  /**
+   * The region at `record` found a neighbour page missing from the execute TLB. `frame` translates a page,
+   * by its number relative to the base page, and caches it; a region whose pages moved is dropped.
+   */
+  revalidate(record: number, frame: (page: number) => number): void {
+    const region = this.#regions.get(record);
+    if (region === undefined) return;
+    for (const [page, expected] of region.pages) {
+      if (page !== 0 && frame(page) !== expected) {
+        this.#drop(region);
+        return;
+      }
+    }
   }
 
   #invalidate(frame: number, offset: number, bytes: number): void {
@@ -130,6 +148,19 @@ export class RegionCache {
     this.#own.delete(region.index);
     this.#free.push(region.index);
     this.regionsDropped++;
+  }
+
+  /** The places seen most often: samples, whether a region is installed there, record. For --stats. */
+  hottest(count: number): { samples: number; region: boolean; start: number; record: number }[] {
+    return [...this.#heat.entries()]
+      .sort((left, right) => right[1] - left[1])
+      .slice(0, count)
+      .map(([record, samples]) => ({
+        samples,
+        region: this.#regions.has(record),
+        start: (this.#words[(record + 12) >> 2] as number) >>> 16,
+        record,
+      }));
   }
 
   /** All records are gone. */

@@ -124,13 +124,16 @@ export class RegionEmitter extends BodyEmitter {
       f.get(this.#exitRecord).i32Load(TLB.execute + TLB.executeFrame).i32Const(frame).op(0x47).i32Or();
       if (checks++ > 0) f.i32Or();
     }
-    const gate = this.#gates();
-    if (gate !== 0) {
-      f.get(CPU).i32Load(STATE.trapGate).i32Const(gate).i32And();
-      if (checks++ > 0) f.i32Or();
-    }
     if (checks > 0) {
       f.if();
+      f.get(CPU).get(PC).i32Store(STATE.pc);
+      f.get(CPU).get(CURSOR).get(PC).i32Sub().i32Store(STATE.budget);
+      f.i32Const(EXIT.guard).return();
+      f.end();
+    }
+    const gates = this.#gates();
+    if (gates !== 0) {
+      f.get(CPU).i32Load(STATE.trapGate).i32Const(gates).i32And().if();
       f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(root.handler).returnCallIndirect(this.#handlerType);
       f.end();
     }
@@ -624,8 +627,20 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   protected branch(rip: () => void): void {
+    const f = this.f;
     rip();
-    this.f.set(this.#exitRip);
+    f.set(this.#exitRip);
+    const back = this.#block.taken;
+    if (back !== undefined) {
+      // A return from a call inside the region: usually to where the call was.
+      f.get(this.#exitRip);
+      this.#pushRip((back.instructions[0] as RegionInstruction).at);
+      f.op(0x51).if();
+      this.#nesting++;
+      this.#branchTo(this.#block, back);
+      this.#nesting--;
+      f.end();
+    }
     this.#leaveByRip();
   }
 }
