@@ -15,6 +15,7 @@ import type { HelperSignature } from './handlers/runtime.ts';
 import { FAULTED, NOT_RAM } from './mmu.ts';
 import { EXIT, RECORD } from './record.ts';
 import type { CodeSource } from './regions/discover.ts';
+import { JumpProfiles } from './regions/profile.ts';
 import { DEFAULT_POLICY, RegionCache, type RegionPolicy } from './regions/region-cache.ts';
 import { shapeKeyOf } from './shape-key.ts';
 
@@ -46,6 +47,7 @@ export class InterpVcpu extends BaseVcpu {
   /** what is left of the present `run`, in bytes of records */
   #left = 0;
   readonly #regions: RegionCache | undefined;
+  readonly #profiles: JumpProfiles;
   readonly #now: () => number;
   #sampled = false;
   #nextLow = 0;
@@ -101,11 +103,12 @@ export class InterpVcpu extends BaseVcpu {
     );
     this.cache = new CodeCache(pool, host.memory, this.decoder, this.handlers);
     this.cache.onCodeFrame = (frame) => mmu.tlb.protectFrame(frame);
+    this.#profiles = new JumpProfiles(pool);
     this.#now = options.now ?? (() => 0);
     this.#regions =
       options.regions === undefined
         ? undefined
-        : new RegionCache(this.handlers, this.cache, pool.words, { ...DEFAULT_POLICY, ...options.regions });
+        : new RegionCache(this.handlers, this.cache, this.#profiles, pool.words, { ...DEFAULT_POLICY, ...options.regions });
     this.cache.onFlush = () => {
       mmu.tlb.flushExecute();
       this.#regions?.clear();
@@ -314,6 +317,12 @@ export class InterpVcpu extends BaseVcpu {
         const found = pageOf(page);
         return found === undefined ? 0 : this.cache.known(found, at - page * 4096);
       },
+      profile: (at) => {
+        const page = Math.floor(at / 4096);
+        const frame = pageOf(page)?.frame ?? -1;
+        return frame < 0 ? 0 : this.#profiles.of(frame, at - page * 4096, page);
+      },
+      targets: (profile) => this.#profiles.targets(profile),
       handler: () => this.handlers.index(this.decoder.encoding, shapeKeyOf(this.decoder, this.mode)),
     };
   }

@@ -16,6 +16,9 @@ export interface CodeSource {
   record(at: number): number;
   /** table index of the handler for what the decoder holds */
   handler(): number;
+  /** profile of the indirect jump at `at`, and the targets it names */
+  profile(at: number): number;
+  targets(profile: number): readonly number[];
 }
 
 export interface RegionLimits {
@@ -104,13 +107,16 @@ export function discover(source: CodeSource, start: number, limits: RegionLimits
         lead(target, callee);
       } else if (kind === 'return' && context.parent !== undefined) lead(context.returnAt, context.parent);
       else if (kind === 'branch' && target !== undefined) lead(target, context);
+      else if (instruction.profile !== 0) {
+        for (const seen of source.targets(instruction.profile)) lead(seen, context);
+      }
       if (instruction.encoding.attributes.has('ends')) break;
       at = next;
       if (target !== undefined) lead(at, context);
     }
   }
   if (!placed.has(keyOf(start, top))) return undefined;
-  const blocks = makeBlocks(leaders, placed, callees);
+  const blocks = makeBlocks(leaders, placed, callees, source);
   const root = blocks.get(keyOf(start, top)) as RegionBlock;
   const ordered = analyse(root);
   return { root, blocks: ordered, pages, instructionCount: count };
@@ -121,6 +127,7 @@ function makeBlocks(
   leaders: ReadonlyMap<number, Place>,
   placed: ReadonlyMap<number, RegionInstruction>,
   callees: ReadonlyMap<number, CallContext>,
+  source: CodeSource,
 ): Map<number, RegionBlock> {
   const blocks = new Map<number, RegionBlock>();
   for (const key of leaders.keys()) if (placed.has(key)) blocks.set(key, emptyBlock(blocks.size));
@@ -138,6 +145,11 @@ function makeBlocks(
         else if (callee !== undefined) block.taken = blocks.get(keyOf(target as number, callee));
         else if (kind === 'return' && context.parent !== undefined) {
           block.taken = blocks.get(keyOf(context.returnAt, context.parent));
+        } else if (instruction.profile !== 0) {
+          for (const seen of source.targets(instruction.profile)) {
+            const found = blocks.get(keyOf(seen, context));
+            if (found !== undefined) block.targets.push(found);
+          }
         }
       }
       at += instruction.length;
@@ -157,6 +169,7 @@ function emptyBlock(id: number): RegionBlock {
     id,
     instructions: [],
     taken: undefined,
+    targets: [],
     next: undefined,
     order: 0,
     predecessors: [],
@@ -193,7 +206,9 @@ function readInstruction(source: CodeSource, at: number, pages: Map<number, numb
   const { encoding } = decoder;
   const relative = encoding.immediate === 'relb' || encoding.immediate === 'relz';
   const name = encoding.instruction.name;
+  const isIndirectJump = name === 'jmp' && !relative;
   return {
+    profile: isIndirectJump ? source.profile(at) : 0,
     kind: name === 'call' ? 'call' : name === 'ret' ? 'return' : relative ? 'branch' : 'other',
     at,
     length: decoder.length,

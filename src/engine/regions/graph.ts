@@ -16,6 +16,8 @@ export interface RegionInstruction {
   readonly kind: 'branch' | 'call' | 'return' | 'other';
   /** offset of the relative target */
   readonly target: number | undefined;
+  /** indirect jump: linear offset of the profile of its targets, see profile.ts; else 0 */
+  readonly profile: number;
   /** cannot be translated: execution leaves to the handler here */
   readonly bails: boolean;
 }
@@ -26,6 +28,8 @@ export interface RegionBlock {
   readonly instructions: RegionInstruction[];
   /** block that the last instruction branches, calls or returns to, if in the region */
   taken: RegionBlock | undefined;
+  /** blocks that the indirect jump at the end was seen to go to */
+  readonly targets: RegionBlock[];
   /** block behind the last instruction, if in the region and reached */
   next: RegionBlock | undefined;
   /** position in reverse postorder */
@@ -53,6 +57,7 @@ export function successors(block: RegionBlock): RegionBlock[] {
   const list: RegionBlock[] = [];
   if (block.taken !== undefined) list.push(block.taken);
   if (block.next !== undefined && block.next !== block.taken) list.push(block.next);
+  for (const target of block.targets) if (!list.includes(target)) list.push(target);
   return list;
 }
 
@@ -70,6 +75,8 @@ export function analyse(root: RegionBlock): RegionBlock[] {
       if (successor.order <= block.order && !dominates(successor, block)) {
         if (block.taken === successor) block.taken = undefined;
         if (block.next === successor) block.next = undefined;
+        const index = block.targets.indexOf(successor);
+        if (index >= 0) block.targets.splice(index, 1);
         cut = true;
       }
     }

@@ -4,12 +4,16 @@ import type { HandlerSet } from '../handlers/handler-set.ts';
 import { RECORD } from '../record.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import type { RegionGraph } from './graph.ts';
+import type { JumpProfiles } from './profile.ts';
 import { RegionEmitter } from './region-emitter.ts';
 
 /** Table indexes of regions. Handlers lie below. */
 const FIRST_REGION = 16_384;
 const REGION_SLOTS = 49_152;
 const PAGE = 4096;
+/** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
+const MAX_GENERATION = 4;
+const PROFILE_EXITS = 200;
 
 /** When and how much is translated. */
 export interface RegionPolicy extends RegionLimits {
@@ -26,6 +30,9 @@ interface Region {
   /** record whose handler is the region, and what was there before */
   readonly record: number;
   readonly handler: number;
+  /** profiles of the indirect jumps that leave it, and how often it was made */
+  readonly profiles: readonly number[];
+  readonly generation: number;
   /** pages around the base page that it spans, with their frames */
   readonly pages: ReadonlyMap<number, number>;
   /** code bytes by frame: [first, end) */
@@ -39,6 +46,7 @@ interface Region {
 export class RegionCache {
   readonly #handlers: HandlerSet;
   readonly #cache: CodeCache;
+  readonly #profiles: JumpProfiles;
   readonly #words: Int32Array;
   readonly #policy: RegionPolicy;
   readonly #heat = new Map<number, number>();
@@ -54,7 +62,8 @@ export class RegionCache {
   guestBytes = 0;
   compileSeconds = 0;
 
-  constructor(handlers: HandlerSet, cache: CodeCache, words: Int32Array, policy: RegionPolicy) {
+  constructor(handlers: HandlerSet, cache: CodeCache, profiles: JumpProfiles, words: Int32Array, policy: RegionPolicy) {
+    this.#profiles = profiles;
     this.#handlers = handlers;
     this.#cache = cache;
     this.#words = words;
@@ -77,20 +86,38 @@ export class RegionCache {
   sample(page: CodePage, offset: number, record: number, source: CodeSource, now: () => number): boolean {
     const heat = (this.#heat.get(record) ?? 0) + 1;
     this.#heat.set(record, heat);
-    if (this.#regions.has(record) || heat < this.#policy.heat) return false;
+    const present = this.#regions.get(record);
+    if (present !== undefined) {
+      if (!this.#outgrown(present)) return false;
+      this.#drop(present);
+      return this.#make(offset, record, source, now, present.generation + 1);
+    }
+    if (heat < this.#policy.heat) return false;
     // A failed attempt is repeated after as much heat again: more of the code may be known by then.
     if (heat % this.#policy.heat !== 0 || heat > 64 * this.#policy.heat) return false;
+    void page;
+    return this.#make(offset, record, source, now, 0);
+  }
+
+  /** Its indirect jumps went out often to places that could be inside. */
+  #outgrown(region: Region): boolean {
+    return (
+      region.generation < MAX_GENERATION &&
+      region.profiles.some((profile) => this.#profiles.count(profile) >= PROFILE_EXITS * 8 ** region.generation)
+    );
+  }
+
+  #make(offset: number, record: number, source: CodeSource, now: () => number, generation: number): boolean {
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
     if (this.#cache.guardedFrame(record) >= 0) return false;
-    void page;
     const start = now();
     const graph = discover(source, offset, this.#policy);
-    const done = graph !== undefined && this.#install(graph, record, source);
+    const done = graph !== undefined && this.#install(graph, record, source, generation);
     this.compileSeconds += (now() - start) / 1e9;
     return done;
   }
 
-  #install(graph: RegionGraph, record: number, source: CodeSource): boolean {
+  #install(graph: RegionGraph, record: number, source: CodeSource, generation: number): boolean {
     const first = graph.root.instructions[0];
     if (first === undefined || first.bails) return false;
     const index = this.#free.pop() ?? this.#next++;
@@ -99,7 +126,7 @@ export class RegionCache {
       new RegionEmitter(f, helper, handlerType, graph).emitRegion();
       return [{ name: `region@${first.at.toString(16)}`, code: f.finish() }];
     });
-    const region: Region = { index, record, handler: first.handler, pages: graph.pages, ranges: rangesOf(graph, source) };
+    const region: Region = { index, record, handler: first.handler, generation, profiles: profilesOf(graph), pages: graph.pages, ranges: rangesOf(graph, source) };
     this.#regions.set(record, region);
     this.#own.set(index, first.handler);
     for (const { frame } of region.ranges) {
@@ -170,9 +197,16 @@ export class RegionCache {
     this.#heat.clear();
     this.#byFrame.clear();
     this.#own.clear();
+    this.#profiles.clear();
     this.#free.length = 0;
     this.#next = FIRST_REGION;
   }
+}
+
+function profilesOf(graph: RegionGraph): number[] {
+  const profiles = new Set<number>();
+  for (const block of graph.blocks) for (const { profile } of block.instructions) if (profile !== 0) profiles.add(profile);
+  return [...profiles];
 }
 
 /** The bytes of the region's instructions, merged, by frame. */

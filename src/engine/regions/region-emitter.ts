@@ -9,6 +9,7 @@ import { EXIT, RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
 import { TLB } from '../tlb-layout.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
+import { PROFILE, PROFILE_TARGETS } from './profile.ts';
 import { FLAG_OPS, RECIPE, type Recipe, RecipeFormula, RegionSemantics } from './region-semantics.ts';
 
 const PC = 0;
@@ -626,6 +627,37 @@ export class RegionEmitter extends BodyEmitter {
     this.#leaveByRip();
   }
 
+  /** Goes to the target whose offset is in `offset`, by halving; falls out when it is none of them. */
+  #select(offset: number, targets: readonly RegionBlock[]): void {
+    const f = this.f;
+    const [only] = targets;
+    if (only === undefined) return;
+    if (targets.length === 1) {
+      f.get(offset).i32Const(entryOf(only)).op(0x46).if();
+      this.#nesting++;
+      this.#branchTo(this.#block, only);
+    } else {
+      const middle = targets.length >> 1;
+      f.get(offset).i32Const(entryOf(targets[middle] as RegionBlock)).op(0x48).if(); // lt_s
+      this.#nesting++;
+      this.#select(offset, targets.slice(0, middle));
+      f.else();
+      this.#select(offset, targets.slice(middle));
+    }
+    this.#nesting--;
+    f.end();
+  }
+
+  /** Notes where an indirect jump leaves to: see profile.ts. */
+  #remember(profile: number, offset: number): void {
+    const f = this.f;
+    const count = this.allocate(I32);
+    f.i32Const(profile).i32Load(PROFILE.count).set(count);
+    f.i32Const(profile).get(count).i32Const(1).i32Add().i32Store(PROFILE.count);
+    f.get(count).i32Const(PROFILE_TARGETS - 1).i32And().i32Const(2).op(0x74).i32Const(profile).i32Add();
+    f.get(offset).i32Store(PROFILE.ring);
+  }
+
   protected branch(rip: () => void): void {
     const f = this.f;
     rip();
@@ -641,8 +673,20 @@ export class RegionEmitter extends BodyEmitter {
       this.#nesting--;
       f.end();
     }
+    const { profile } = this.#instruction;
+    if (profile !== 0) {
+      const offset = this.allocate(I32);
+      f.get(this.#exitRip).get(this.#ripBase).op(0x7d).wrap().set(offset);
+      const targets = [...new Set(this.#block.targets)].sort((left, right) => entryOf(left) - entryOf(right));
+      this.#select(offset, targets);
+      this.#remember(profile, offset);
+    }
     this.#leaveByRip();
   }
+}
+
+function entryOf(block: RegionBlock): number {
+  return (block.instructions[0] as RegionInstruction).at;
 }
 
 /** Comparison ops by pair of conditions after a subtraction: [condition, its negation]. */
