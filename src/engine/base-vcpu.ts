@@ -1,15 +1,28 @@
 import type { AccessSize, InterruptController } from '../bus/mod.ts';
 import { PAGE_BYTES } from '../memory/mod.ts';
-import type { Cpu, Helper, Privilege } from '../x86/cpu.ts';
-import { CpuState, EFLAGS } from '../x86/cpu-state.ts';
-import type { CodeMode } from '../x86/decoder.ts';
-import { GuestFault } from '../x86/fault.ts';
-import { CS, SS, STATE } from '../x86/state.ts';
-import { ATTRIBUTE } from '../x86/system/descriptor.ts';
-import { deliverFault, deliverInterrupt, deliverNmi } from '../x86/system/deliver.ts';
-import { in64BitMode, inRealMode, inVirtual8086 } from '../x86/system/mode.ts';
-import { nmiBlocked } from '../x86/system/nmi.ts';
-import { updateTrapGate } from '../x86/trap-gate.ts';
+import {
+  type CodeMode,
+  type Cpu,
+  CpuState,
+  CS,
+  EFLAGS,
+  GuestFault,
+  type Helper,
+  type Privilege,
+  SS,
+  STATE,
+  updateTrapGate,
+} from '../x86/mod.ts';
+import {
+  ATTRIBUTE,
+  deliverFault,
+  deliverInterrupt,
+  deliverNmi,
+  in64BitMode,
+  inRealMode,
+  inVirtual8086,
+  nmiBlocked,
+} from '../x86/system/mod.ts';
 import type { FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { Mmu } from './mmu.ts';
 import { PRIVILEGE } from './tlb-layout.ts';
@@ -76,7 +89,12 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
   readLinear(address: bigint, bytes: number, privilege: Privilege = 'current'): bigint {
     return this.mmu.readLinear(address, bytes, this.#privilege(privilege));
   }
-  writeLinear(address: bigint, bytes: number, value: bigint, privilege: Privilege = 'current'): void {
+  writeLinear(
+    address: bigint,
+    bytes: number,
+    value: bigint,
+    privilege: Privilege = 'current',
+  ): void {
     this.mmu.writeLinear(address, bytes, value, this.#privilege(privilege));
   }
   readBytes(address: bigint, target: Uint8Array, privilege: Privilege = 'current'): void {
@@ -85,7 +103,10 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
   writeBytes(address: bigint, source: Uint8Array, privilege: Privilege = 'current'): void {
     this.mmu.writeBytes(address, source, this.#privilege(privilege));
   }
-  translate(address: bigint, access: 'read' | 'write'): { offset: number; bytes: number } | undefined {
+  translate(
+    address: bigint,
+    access: 'read' | 'write',
+  ): { offset: number; bytes: number } | undefined {
     return this.mmu.translatePlain(address, access);
   }
   #privilege(privilege: Privilege): number {
@@ -97,7 +118,10 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     this.mmu.tlb.flush(scope === 'non-global');
   }
   flushPage(address: bigint): void {
-    this.mmu.tlb.flushPage(Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)));
+    this.mmu.tlb.flushPage(
+      Number(BigInt.asIntN(32, address)),
+      Number(BigInt.asIntN(32, address >> 32n)),
+    );
   }
 
   // --- control
@@ -113,8 +137,13 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     updateTrapGate(state);
     const before = this.mode;
     const real = inRealMode(state) || inVirtual8086(state);
-    const bits = in64BitMode(state) ? 64 : (state.segmentAttributes(CS) & ATTRIBUTE.DB) !== 0 ? 32 : 16;
-    const stackSize = bits === 64 ? 64 : (state.segmentAttributes(SS) & ATTRIBUTE.DB) !== 0 ? 32 : 16;
+    const bits = in64BitMode(state)
+      ? 64
+      : (state.segmentAttributes(CS) & ATTRIBUTE.DB) !== 0
+        ? 32
+        : 16;
+    const stackSize =
+      bits === 64 ? 64 : (state.segmentAttributes(SS) & ATTRIBUTE.DB) !== 0 ? 32 : 16;
     if (bits !== before.bits || stackSize !== before.stackSize || real !== before.real) {
       this.mode = { bits, stackSize, real };
       this.mmu.tlb.flushExecute();
@@ -173,7 +202,9 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     }
     if ((state.get32(STATE.eflags) & EFLAGS.IF) !== 0 && interrupts.hasInterrupt()) {
       this.count('interrupt');
-      return deliverInterrupt(this, interrupts.acknowledge(), state.get64(STATE.rip)) === 'delivered';
+      return (
+        deliverInterrupt(this, interrupts.acknowledge(), state.get64(STATE.rip)) === 'delivered'
+      );
     }
     return true;
   }

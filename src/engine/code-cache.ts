@@ -1,6 +1,5 @@
 import { type FramePool, type GuestMemory, PAGE_BYTES } from '../memory/mod.ts';
-import type { CodeMode, Decoder } from '../x86/decoder.ts';
-import { DECODED, TRUNCATED, UNDEFINED } from '../x86/decoder.ts';
+import { type CodeMode, DECODED, type Decoder, TRUNCATED, UNDEFINED } from '../x86/mod.ts';
 import type { HandlerSet } from './handlers/handler-set.ts';
 import { PSEUDO } from './handlers/runtime.ts';
 import { RECORD } from './record.ts';
@@ -114,7 +113,9 @@ export class CodeCache {
     const record = this.#words[(page.map >> 2) + offset] as number;
     if (record === 0) return 0;
     const handler = this.#words[record >> 2] as number;
-    return handler === PSEUDO.stale || handler === PSEUDO.undefined || handler === PSEUDO.tooLong ? 0 : record;
+    return handler === PSEUDO.stale || handler === PSEUDO.undefined || handler === PSEUDO.tooLong
+      ? 0
+      : record;
   }
 
   /** The code page of the frame, if anything of it was decoded. */
@@ -124,7 +125,9 @@ export class CodeCache {
 
   /** When the record at `record` guards a page crossing: the frame it expects behind its page; else -1. */
   guardedFrame(record: number): number {
-    return this.#words[record >> 2] === PSEUDO.crossing ? (this.#words[(record + RECORD.link) >> 2] as number) : -1;
+    return this.#words[record >> 2] === PSEUDO.crossing
+      ? (this.#words[(record + RECORD.link) >> 2] as number)
+      : -1;
   }
 
   /** A chain of the instruction at `record` alone: runs one instruction, then leaves. */

@@ -1,6 +1,6 @@
 import type { Bus, InterruptController } from '../bus/mod.ts';
 import type { GuestMemory } from '../memory/mod.ts';
-import type { CpuState } from '../x86/cpu-state.ts';
+import type { CpuState } from '../x86/mod.ts';
 
 /** Why `Vcpu.run` returned. */
 export type VcpuExit =

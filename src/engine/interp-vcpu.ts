@@ -1,12 +1,15 @@
-import type { Helper } from '../x86/cpu.ts';
-import { EFLAGS } from '../x86/cpu-state.ts';
-import { Decoder } from '../x86/decoder.ts';
-import type { Encoding } from '../x86/encoding.ts';
-import type { GuestFault } from '../x86/fault.ts';
-import type { OpcodeTable } from '../x86/opcode-table.ts';
+import {
+  CS,
+  Decoder,
+  EFLAGS,
+  type Encoding,
+  type GuestFault,
+  type Helper,
+  type OpcodeTable,
+  STATE,
+} from '../x86/mod.ts';
 import { ACCESS_EXECUTE } from '../x86/paging/mod.ts';
-import { CS, STATE } from '../x86/state.ts';
-import { deliverDebugTrap } from '../x86/system/deliver.ts';
+import { deliverDebugTrap } from '../x86/system/mod.ts';
 import { ATTENTION, BaseVcpu } from './base-vcpu.ts';
 import { CodeCache, type CodePage } from './code-cache.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
@@ -56,7 +59,12 @@ export class InterpVcpu extends BaseVcpu {
   /** Frame behind the page being decoded, for instructions that cross into it. */
   readonly #nextPage = {
     frameAfter: (): number => {
-      const place = this.mmu.translate(this.#nextLow, this.#nextHigh, ACCESS_EXECUTE, this.mmu.privilege);
+      const place = this.mmu.translate(
+        this.#nextLow,
+        this.#nextHigh,
+        ACCESS_EXECUTE,
+        this.mmu.privilege,
+      );
       if (place < 0) return -1;
       const page = this.cache.page(place, this.mode);
       this.mmu.tlb.fillExecute(this.mmu.privilege, this.#nextLow, this.#nextHigh, page.map, place);
@@ -93,8 +101,10 @@ export class InterpVcpu extends BaseVcpu {
         imports: {
           vm: {
             loadSlow: (low: number, high: number, bytes: number) => mmu.loadSlow(low, high, bytes),
-            updateSlow: (low: number, high: number, bytes: number) => mmu.updateSlow(low, high, bytes),
-            storeSlow: (low: number, high: number, bytes: number) => mmu.storeSlow(low, high, bytes),
+            updateSlow: (low: number, high: number, bytes: number) =>
+              mmu.updateSlow(low, high, bytes),
+            storeSlow: (low: number, high: number, bytes: number) =>
+              mmu.storeSlow(low, high, bytes),
           },
           helpers: helperImports,
         },
@@ -108,13 +118,17 @@ export class InterpVcpu extends BaseVcpu {
     this.#regions =
       options.regions === undefined
         ? undefined
-        : new RegionCache(this.handlers, this.cache, this.#profiles, pool.words, { ...DEFAULT_POLICY, ...options.regions });
+        : new RegionCache(this.handlers, this.cache, this.#profiles, pool.words, {
+            ...DEFAULT_POLICY,
+            ...options.regions,
+          });
     this.cache.onFlush = () => {
       mmu.tlb.flushExecute();
       this.#regions?.clear();
     };
     mmu.onCodeWrite = (frame, offset, bytes) => this.cache.invalidate(frame, offset, bytes);
-    host.memory.codeWriteListener = (frame, offset, bytes) => this.cache.invalidate(frame, offset, bytes);
+    host.memory.codeWriteListener = (frame, offset, bytes) =>
+      this.cache.invalidate(frame, offset, bytes);
   }
 
   #announced(encoding: Encoding): boolean {
@@ -149,7 +163,8 @@ export class InterpVcpu extends BaseVcpu {
     const state = this.state;
     state.set32(STATE.faultVector, fault.vector);
     state.set32(STATE.faultErrorCode, fault.errorCode);
-    if (fault.address !== undefined) state.set64(STATE.faultAddress, BigInt.asUintN(64, fault.address));
+    if (fault.address !== undefined)
+      state.set64(STATE.faultAddress, BigInt.asUintN(64, fault.address));
   }
 
   currentRip(): bigint {
@@ -198,7 +213,8 @@ export class InterpVcpu extends BaseVcpu {
       }
       const record = this.#find();
       if (record < 0) {
-        if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip))) exit = 'shutdown';
+        if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip)))
+          exit = 'shutdown';
         continue;
       }
       if ((state.get32(STATE.eflags) & EFLAGS.TF) !== 0) {
@@ -207,7 +223,9 @@ export class InterpVcpu extends BaseVcpu {
       }
       // Handlers run in slices, so that the places where they end show what is hot.
       const slice =
-        this.#regions === undefined ? this.#left : Math.min(this.#left, SAMPLE_INSTRUCTIONS * RECORD.bytes);
+        this.#regions === undefined
+          ? this.#left
+          : Math.min(this.#left, SAMPLE_INSTRUCTIONS * RECORD.bytes);
       const code = this.handlers.enter(record, record + slice, state.base, state.get32(STATE.tlb));
       this.#left += (state.get32(STATE.budget) | 0) - slice;
       switch (code) {
@@ -216,7 +234,8 @@ export class InterpVcpu extends BaseVcpu {
           break;
         case EXIT.fault:
           state.set64(STATE.rip, this.currentRip());
-          if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip))) exit = 'shutdown';
+          if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip)))
+            exit = 'shutdown';
           break;
         case EXIT.stale: {
           this.count('stale');
@@ -276,7 +295,8 @@ export class InterpVcpu extends BaseVcpu {
     }
     if ((this.#sampled || this.#regions?.isEager === true) && record >= 0) {
       this.#sampled = false;
-      if (this.mode.bits === 64) this.#regions?.sample(page, offset, record, this.#source(low, high, page), this.#now);
+      if (this.mode.bits === 64)
+        this.#regions?.sample(page, offset, record, this.#source(low, high, page), this.#now);
     }
     return record;
   }
@@ -301,8 +321,11 @@ export class InterpVcpu extends BaseVcpu {
     const pageOf = (page: number): CodePage | undefined => {
       if (pages.has(page)) return pages.get(page);
       const pageLow = (low & ~0xfff) + page * 4096;
-      const there = (pageLow | 0) >>> 0 === pageLow >>> 0 && Math.sign(pageLow | 0) === Math.sign(low | 0);
-      const place = there ? this.mmu.translate(pageLow | 0, high, ACCESS_EXECUTE, this.mmu.privilege) : -1;
+      const there =
+        (pageLow | 0) >>> 0 === pageLow >>> 0 && Math.sign(pageLow | 0) === Math.sign(low | 0);
+      const place = there
+        ? this.mmu.translate(pageLow | 0, high, ACCESS_EXECUTE, this.mmu.privilege)
+        : -1;
       const found = place < 0 ? undefined : this.cache.existing(place, this.mode);
       pages.set(page, found);
       return found;
@@ -323,7 +346,8 @@ export class InterpVcpu extends BaseVcpu {
         return frame < 0 ? 0 : this.#profiles.of(frame, at - page * 4096, page);
       },
       targets: (profile) => this.#profiles.targets(profile),
-      handler: () => this.handlers.index(this.decoder.encoding, shapeKeyOf(this.decoder, this.mode)),
+      handler: () =>
+        this.handlers.index(this.decoder.encoding, shapeKeyOf(this.decoder, this.mode)),
     };
   }
 
@@ -339,7 +363,12 @@ export class InterpVcpu extends BaseVcpu {
     const state = this.state;
     const scratch = this.cache.single(record);
     state.set32(STATE.attention, ATTENTION);
-    const code = this.handlers.enter(scratch, scratch + this.#left, state.base, state.get32(STATE.tlb));
+    const code = this.handlers.enter(
+      scratch,
+      scratch + this.#left,
+      state.base,
+      state.get32(STATE.tlb),
+    );
     this.#left = state.get32(STATE.budget) | 0;
     this.count('single step');
     if (code === EXIT.fault) {

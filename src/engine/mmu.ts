@@ -1,8 +1,6 @@
 import type { Bus } from '../bus/mod.ts';
 import { type GuestMemory, PAGE_BYTES } from '../memory/mod.ts';
-import type { CpuState } from '../x86/cpu-state.ts';
-import { EFLAGS } from '../x86/cpu-state.ts';
-import { GP, GuestFault, PF } from '../x86/fault.ts';
+import { type CpuState, EFLAGS, GP, GuestFault, PF, STATE } from '../x86/mod.ts';
 import {
   ACCESS_EXECUTE,
   ACCESS_READ,
@@ -13,7 +11,6 @@ import {
   updatePagingContext,
   walk,
 } from '../x86/paging/mod.ts';
-import { STATE } from '../x86/state.ts';
 import { Tlb } from './tlb.ts';
 import { PRIVILEGE } from './tlb-layout.ts';
 
@@ -80,7 +77,8 @@ export class Mmu {
   translate(low: number, high: number, access: PageAccess, privilege: number): number {
     this.misses++;
     const signBits = high >> 15;
-    if (signBits !== 0 && signBits !== -1 && this.#context.levels < 5) return this.#fault(GP, 0, low, high);
+    if (signBits !== 0 && signBits !== -1 && this.#context.levels < 5)
+      return this.#fault(GP, 0, low, high);
     const result = this.#result;
     const user = privilege === PRIVILEGE.user;
     const code = walk(this.#context, this.memory, low, high, access, user, result);
@@ -212,7 +210,8 @@ export class Mmu {
     for (let done = 0; done < bytes; ) {
       const size = pieceSize(gpa + done, bytes - done);
       const value = this.#mmio.read(gpa + done, size);
-      for (let byte = 0; byte < size; byte++) this.#bytes[target + done + byte] = value >>> (8 * byte);
+      for (let byte = 0; byte < size; byte++)
+        this.#bytes[target + done + byte] = value >>> (8 * byte);
       done += size;
     }
     this.onDeviceAccess();
@@ -223,7 +222,8 @@ export class Mmu {
     for (let done = 0; done < bytes; ) {
       const size = pieceSize(gpa + done, bytes - done);
       let value = 0;
-      for (let byte = 0; byte < size; byte++) value |= (this.#bytes[source + done + byte] as number) << (8 * byte);
+      for (let byte = 0; byte < size; byte++)
+        value |= (this.#bytes[source + done + byte] as number) << (8 * byte);
       this.#mmio.write(gpa + done, size, value >>> 0);
       done += size;
     }
@@ -287,17 +287,27 @@ export class Mmu {
         this.#bytes.set(source.subarray(done, done + count), place);
         const inPage = place % PAGE_BYTES;
         if (this.memory.hasCode(place - inPage)) this.onCodeWrite(place - inPage, inPage, count);
-      } else for (let i = 0; i < count; i++) this.#mmio.write(this.gpa + i, 1, source[done + i] as number);
+      } else
+        for (let i = 0; i < count; i++)
+          this.#mmio.write(this.gpa + i, 1, source[done + i] as number);
       done += count;
     }
   }
 
   /** Plain RAM behind an address, or undefined; throws GuestFault. */
-  translatePlain(address: bigint, access: 'read' | 'write'): { offset: number; bytes: number } | undefined {
-    const place = this.#translateFor(address, access === 'read' ? ACCESS_READ : ACCESS_WRITE, this.privilege);
+  translatePlain(
+    address: bigint,
+    access: 'read' | 'write',
+  ): { offset: number; bytes: number } | undefined {
+    const place = this.#translateFor(
+      address,
+      access === 'read' ? ACCESS_READ : ACCESS_WRITE,
+      this.privilege,
+    );
     if (place < 0) return undefined;
     const inPage = place % PAGE_BYTES;
-    if (access === 'write' && this.memory.hasCode(place - inPage)) this.onCodeWrite(place - inPage, 0, PAGE_BYTES);
+    if (access === 'write' && this.memory.hasCode(place - inPage))
+      this.onCodeWrite(place - inPage, 0, PAGE_BYTES);
     return { offset: place, bytes: PAGE_BYTES - inPage };
   }
 

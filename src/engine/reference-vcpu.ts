@@ -1,13 +1,29 @@
-import { type Access, type Datum, type Environment, evaluate, type FieldRef, type Parameter } from '../ir/mod.ts';
-import type { Helper } from '../x86/cpu.ts';
-import { EFLAGS } from '../x86/cpu-state.ts';
-import { DECODED, Decoder, MAX_INSTRUCTION_BYTES, TRUNCATED, UNDEFINED } from '../x86/decoder.ts';
-import { GP, GuestFault, UD } from '../x86/fault.ts';
-import { buildMeaning } from '../x86/meaning.ts';
-import type { OpcodeTable } from '../x86/opcode-table.ts';
+import {
+  type Access,
+  type Datum,
+  type Environment,
+  evaluate,
+  type FieldRef,
+  type Parameter,
+} from '../ir/mod.ts';
+import {
+  buildMeaning,
+  CS,
+  DECODED,
+  Decoder,
+  EFLAGS,
+  GP,
+  GuestFault,
+  type Helper,
+  MAX_INSTRUCTION_BYTES,
+  type OpcodeTable,
+  STATE,
+  TRUNCATED,
+  UD,
+  UNDEFINED,
+} from '../x86/mod.ts';
 import { ACCESS_EXECUTE } from '../x86/paging/mod.ts';
-import { CS, STATE } from '../x86/state.ts';
-import { deliverDebugTrap } from '../x86/system/deliver.ts';
+import { deliverDebugTrap } from '../x86/system/mod.ts';
 import { BaseVcpu } from './base-vcpu.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { shapeKeyOf, shapeOf } from './shape-key.ts';
@@ -70,7 +86,8 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
       return this.deliverException(error, rip);
     }
     this.#instructions++;
-    if (trap) return deliverDebugTrap(this, DR6_SINGLE_STEP, state.get64(STATE.rip)) === 'delivered';
+    if (trap)
+      return deliverDebugTrap(this, DR6_SINGLE_STEP, state.get64(STATE.rip)) === 'delivered';
     return true;
   }
 
@@ -107,7 +124,8 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
       scale: decoder.scale,
       displacement: decoder.displacement,
       immediate:
-        BigInt.asUintN(32, BigInt(decoder.immediateLow)) | (BigInt.asUintN(32, BigInt(decoder.immediateHigh)) << 32n),
+        BigInt.asUintN(32, BigInt(decoder.immediateLow)) |
+        (BigInt.asUintN(32, BigInt(decoder.immediateHigh)) << 32n),
     });
     this.redirected = false;
     evaluate(body, this);
@@ -205,7 +223,9 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
     const bytes = width / 8;
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
-    const place = update ? this.mmu.updateSlow(low, high, bytes) : this.mmu.loadSlow(low, high, bytes);
+    const place = update
+      ? this.mmu.updateSlow(low, high, bytes)
+      : this.mmu.loadSlow(low, high, bytes);
     if (place === 0) throw this.mmu.recordedFault();
     const data = this.linear.slice(place, place + bytes);
     if (width === 128) return data;
@@ -218,7 +238,9 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
     const bytes = width / 8;
     const bounce = this.state.base + STATE.bounce;
     if (width === 128) this.linear.set(value as Uint8Array, bounce);
-    else for (let i = 0; i < bytes; i++) this.linear[bounce + i] = Number(((value as bigint) >> BigInt(8 * i)) & 0xffn);
+    else
+      for (let i = 0; i < bytes; i++)
+        this.linear[bounce + i] = Number(((value as bigint) >> BigInt(8 * i)) & 0xffn);
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
     if (this.mmu.storeSlow(low, high, bytes) !== 0) throw this.mmu.recordedFault();

@@ -1,5 +1,4 @@
-import type { CodeMode, Decoder } from '../x86/decoder.ts';
-import type { AddressKind, Shape } from '../x86/shape.ts';
+import type { AddressKind, CodeMode, Decoder, Shape } from '../x86/mod.ts';
 
 const SIZES = [16, 32, 64] as const;
 const MEMORY: readonly (AddressKind | undefined)[] = [

@@ -71,7 +71,9 @@ export class Tlb {
   fillExecute(privilege: number, low: number, high: number, map: number, frame: number): void {
     const words = this.#words;
     const entry =
-      this.of(privilege) + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
+      this.of(privilege) +
+      TLB.execute +
+      ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
     const at = entry >> 2;
     words[at] = low & ~0xfff;
     words[at + 1] = high;
@@ -106,7 +108,8 @@ export class Tlb {
 
   /** Drops the execute translations. */
   flushExecute(): void {
-    for (let i = 0; i < this.#executeFilled; i++) this.#clearExecute(this.#executeJournal[i] as number);
+    for (let i = 0; i < this.#executeFilled; i++)
+      this.#clearExecute(this.#executeJournal[i] as number);
     this.#executeFilled = 0;
   }
 
@@ -123,8 +126,10 @@ export class Tlb {
       const base = this.of(privilege);
       const entry = base + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes;
       this.#invalidate(entry, page);
-      const execute = base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
-      if (words[execute >> 2] === page && words[(execute >> 2) + 1] === high) this.#clearExecute(execute);
+      const execute =
+        base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
+      if (words[execute >> 2] === page && words[(execute >> 2) + 1] === high)
+        this.#clearExecute(execute);
     }
   }
 
@@ -138,7 +143,11 @@ export class Tlb {
       const index = ((entry - this.base) % TLB.bytes) / TLB.entryBytes;
       const invalid = index === 0 ? 4096 : 0;
       if (words[at + 2] === invalid && words[at + 3] === 0) continue;
-      if ((((words[at + 2] as number) + (words[at + TLB.addend / 4] as number)) | 0) !== (frame | 0)) continue;
+      if (
+        (((words[at + 2] as number) + (words[at + TLB.addend / 4] as number)) | 0) !==
+        (frame | 0)
+      )
+        continue;
       words[at + 2] = invalid;
       words[at + 3] = 0;
     }

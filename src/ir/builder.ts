@@ -71,7 +71,10 @@ export class Builder {
 
   /** A value parameter of the decoded instruction. */
   parameter(which: Parameter): Value {
-    return this.#node('parameter', { type: which === 'scale' ? 'i32' : 'i64', imm: which }) as Value;
+    return this.#node('parameter', {
+      type: which === 'scale' ? 'i32' : 'i64',
+      imm: which,
+    }) as Value;
   }
 
   /** The state offset that the record's `slot` holds, plus `displacement`, i32. */
@@ -90,9 +93,16 @@ export class Builder {
     const row = opRow(op);
     assert(args.length === row.args.length, `${op} takes ${row.args.length} arguments`);
     for (let i = 0; i < args.length; i++) {
-      assert(args[i]?.type === row.args[i], `${op}: argument ${i} is ${args[i]?.type}, not ${row.args[i]}`);
+      assert(
+        args[i]?.type === row.args[i],
+        `${op}: argument ${i} is ${args[i]?.type}, not ${row.args[i]}`,
+      );
     }
-    if (args.length > 0 && row.type !== 'v128' && args.every((arg) => arg.op === 'const' && arg.type !== 'v128')) {
+    if (
+      args.length > 0 &&
+      row.type !== 'v128' &&
+      args.every((arg) => arg.op === 'const' && arg.type !== 'v128')
+    ) {
       const folded = row.evaluate(...args.map((arg) => arg.imm), imm);
       if (row.type === 'i64') return this.i64(folded as bigint);
       if (row.type === 'i32') return this.i32(folded as number);
@@ -216,7 +226,10 @@ export class Builder {
   /** Stores the low `width` bits of `value`. */
   store(address: Value, width: MemoryWidth, value: Value): void {
     assert(value.type === (width === 128 ? 'v128' : 'i64'), 'memory.store: value type');
-    this.#node('memory.store', { args: [address, value], imm: encodeLoad({ width, signed: false }) });
+    this.#node('memory.store', {
+      args: [address, value],
+      imm: encodeLoad({ width, signed: false }),
+    });
   }
 
   /** Loads like `load`, but faults as a write would; `storeBack` then cannot fault. */

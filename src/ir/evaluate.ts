@@ -25,11 +25,18 @@ const LEAVE = Symbol('leave');
 /** Evaluates one instruction's body: slow, simple, and our own oracle for the emitters. */
 export function evaluate(body: Body, environment: Environment): void {
   const values = new Map<Node, Datum>();
-  const locals: Datum[] = body.locals.map((type) => (type === 'i64' ? 0n : type === 'v128' ? new Uint8Array(16) : 0));
+  const locals: Datum[] = body.locals.map((type) =>
+    type === 'i64' ? 0n : type === 'v128' ? new Uint8Array(16) : 0,
+  );
   run(body.block, values, locals, environment);
 }
 
-function run(block: Block, values: Map<Node, Datum>, locals: Datum[], env: Environment): typeof LEAVE | undefined {
+function run(
+  block: Block,
+  values: Map<Node, Datum>,
+  locals: Datum[],
+  env: Environment,
+): typeof LEAVE | undefined {
   for (const node of block) {
     const args = node.args.map((arg) => values.get(arg) as Datum);
     switch (node.op) {
@@ -75,7 +82,8 @@ function run(block: Block, values: Map<Node, Datum>, locals: Datum[], env: Envir
         values.set(node, (args[0] !== 0 ? args[1] : args[2]) as Datum);
         break;
       case 'if':
-        if (run(node.blocks?.[args[0] !== 0 ? 0 : 1] ?? [], values, locals, env) === LEAVE) return LEAVE;
+        if (run(node.blocks?.[args[0] !== 0 ? 0 : 1] ?? [], values, locals, env) === LEAVE)
+          return LEAVE;
         break;
       case 'loop':
         do {

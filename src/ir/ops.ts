@@ -57,8 +57,12 @@ const scalarOps: Record<string, OpRow> = {
   'i64.shl': row('i64 i64', 'i64', [0x86], (x, y) => u64(x << (y & 63n))),
   'i64.shr_s': row('i64 i64', 'i64', [0x87], (x, y) => u64(s64(x) >> (y & 63n))),
   'i64.shr_u': row('i64 i64', 'i64', [0x88], (x, y) => x >> (y & 63n)),
-  'i64.rotl': row('i64 i64', 'i64', [0x89], (x, y) => u64((x << (y & 63n)) | (x >> (64n - (y & 63n))))),
-  'i64.rotr': row('i64 i64', 'i64', [0x8a], (x, y) => u64((x >> (y & 63n)) | (x << (64n - (y & 63n))))),
+  'i64.rotl': row('i64 i64', 'i64', [0x89], (x, y) =>
+    u64((x << (y & 63n)) | (x >> (64n - (y & 63n)))),
+  ),
+  'i64.rotr': row('i64 i64', 'i64', [0x8a], (x, y) =>
+    u64((x >> (y & 63n)) | (x << (64n - (y & 63n)))),
+  ),
   'i64.clz': row('i64', 'i64', [0x79], clz64),
   'i64.ctz': row('i64', 'i64', [0x7a], ctz64),
   'i64.popcnt': row('i64', 'i64', [0x7b], popcnt64),
@@ -208,4 +212,3 @@ export function opRow(name: string): OpRow {
   if (found === undefined) throw new Error(`Vivarium internal error: no IR op ${name}`);
   return found;
 }
-

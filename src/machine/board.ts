@@ -17,15 +17,21 @@ import {
   Rtc,
   Uart16550,
 } from '../devices/mod.ts';
-import { CODE_CACHE_BYTES, InterpVcpu, ReferenceVcpu, type Vcpu, type VcpuHost } from '../engine/mod.ts';
+import {
+  CODE_CACHE_BYTES,
+  InterpVcpu,
+  ReferenceVcpu,
+  type Vcpu,
+  type VcpuHost,
+} from '../engine/mod.ts';
 import { FramePool, GuestMemory } from '../memory/mod.ts';
-import { buildOpcodeTable, helpers, instructions } from '../x86/mod.ts';
 import { CpuModel, DEFAULT_CPU, parseCpu } from '../x86/cpuid/mod.ts';
+import { buildOpcodeTable, helpers, instructions } from '../x86/mod.ts';
+import { enterBoot } from '../x86/system/mod.ts';
 import { buildAcpiTables } from './acpi/mod.ts';
-import { loadKernel } from './boot/mod.ts';
 import { BoardClock } from './board-clock.ts';
+import { loadKernel } from './boot/mod.ts';
 import type { BoardConfig, BoardHost, MachineStats, RunOutcome, StopReason } from './config.ts';
-import { enterBootState } from './enter.ts';
 import { describeShutdown } from './fault-report.ts';
 import { KvmClock } from './kvm-clock.ts';
 import {
@@ -83,7 +89,9 @@ export class Board {
     const clock = new BoardClock(() => host.now(), host.epochMilliseconds());
     this.clock = clock;
     const ranges = ramRanges(config.memoryBytes);
-    const pool = new FramePool(GuestMemory.poolBytes(config.memoryBytes) + CODE_CACHE_BYTES + OVERHEAD_BYTES);
+    const pool = new FramePool(
+      GuestMemory.poolBytes(config.memoryBytes) + CODE_CACHE_BYTES + OVERHEAD_BYTES,
+    );
     const memory = new GuestMemory(pool, ranges);
     this.memory = memory;
 
@@ -123,7 +131,11 @@ export class Board {
     // Devices.
     const pit = new Pit8254({ clock, line: isa(IRQ.timer) });
     const rtc = new Rtc({ clock, line: isa(IRQ.rtc) });
-    const uart = new Uart16550({ clock, line: isa(IRQ.com1), output: (bytes) => host.consoleOutput(bytes) });
+    const uart = new Uart16550({
+      clock,
+      line: isa(IRQ.com1),
+      output: (bytes) => host.consoleOutput(bytes),
+    });
     this.uart = uart;
     const acpiPm = new AcpiPm({
       clock,
@@ -158,7 +170,11 @@ export class Board {
       [PORT.debugConsole, 1, debugConsoleBank((byte) => host.consoleOutput(Uint8Array.of(byte)))],
     ];
     if (config.debugExit) {
-      portMap.push([PORT.debugExit, 4, debugExitBank((code) => this.#stopWith({ kind: 'debug-exit', code }))]);
+      portMap.push([
+        PORT.debugExit,
+        4,
+        debugExitBank((code) => this.#stopWith({ kind: 'debug-exit', code })),
+      ]);
     }
     for (const [port, length, bank] of portMap) ports.map(port, length, bank);
     mmio.map(ECAM.gpa, (ECAM.lastBus + 1) * 2 ** 20, pci.ecam);
@@ -222,7 +238,7 @@ export class Board {
     });
     for (const { gpa, bytes } of acpi.tables) memory.write(gpa, bytes);
     apic.enableVirtualWire();
-    enterBootState(this.vcpu.state, boot);
+    enterBoot(this.vcpu.state, boot);
     this.vcpu.stateChanged();
   }
 

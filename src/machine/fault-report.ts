@@ -1,15 +1,47 @@
 import type { Vcpu } from '../engine/mod.ts';
-import type { CpuState } from '../x86/cpu-state.ts';
-import { CS, STATE } from '../x86/state.ts';
+import { type CpuState, CS, STATE } from '../x86/mod.ts';
 import type { StopReason } from './config.ts';
 
 const EXCEPTIONS: readonly string[] = [
-  '#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', 'coprocessor overrun', '#TS', '#NP',
-  '#SS', '#GP', '#PF', 'reserved', '#MF', '#AC', '#MC', '#XM',
+  '#DE',
+  '#DB',
+  'NMI',
+  '#BP',
+  '#OF',
+  '#BR',
+  '#UD',
+  '#NM',
+  '#DF',
+  'coprocessor overrun',
+  '#TS',
+  '#NP',
+  '#SS',
+  '#GP',
+  '#PF',
+  'reserved',
+  '#MF',
+  '#AC',
+  '#MC',
+  '#XM',
 ];
 
 const REGISTERS = [
-  'RAX', 'RCX', 'RDX', 'RBX', 'RSP', 'RBP', 'RSI', 'RDI', 'R8', 'R9', 'R10', 'R11', 'R12', 'R13', 'R14', 'R15',
+  'RAX',
+  'RCX',
+  'RDX',
+  'RBX',
+  'RSP',
+  'RBP',
+  'RSI',
+  'RDI',
+  'R8',
+  'R9',
+  'R10',
+  'R11',
+  'R12',
+  'R13',
+  'R14',
+  'R15',
 ];
 
 /** What a triple fault is reported as. */
@@ -31,7 +63,12 @@ export function describeRegisters(state: CpuState): string {
   const lines: string[] = [];
   for (let row = 0; row < 16; row += 4) {
     lines.push(
-      [0, 1, 2, 3].map((column) => `${(REGISTERS[row + column] as string).padEnd(3)} ${hex(state.gpr(row + column))}`).join('  '),
+      [0, 1, 2, 3]
+        .map(
+          (column) =>
+            `${(REGISTERS[row + column] as string).padEnd(3)} ${hex(state.gpr(row + column))}`,
+        )
+        .join('  '),
     );
   }
   lines.push(

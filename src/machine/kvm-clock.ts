@@ -50,7 +50,8 @@ export class KvmClock {
       this.#systemTime = value;
       return (value & ENABLED) === 0n || this.#writeSystemTime(Number(value & ~ENABLED));
     }
-    if (index === MSR_WALL_CLOCK || index === MSR_WALL_CLOCK_OLD) return this.#writeWallClock(Number(value));
+    if (index === MSR_WALL_CLOCK || index === MSR_WALL_CLOCK_OLD)
+      return this.#writeWallClock(Number(value));
     return false;
   }
 

@@ -39,7 +39,10 @@ export class GuestMemory {
     let pages = 0;
     let topPage = 0;
     for (const range of ranges) {
-      assert(range.start % PAGE_BYTES === 0 && range.bytes % PAGE_BYTES === 0, 'RAM range alignment');
+      assert(
+        range.start % PAGE_BYTES === 0 && range.bytes % PAGE_BYTES === 0,
+        'RAM range alignment',
+      );
       pages += range.bytes / PAGE_BYTES;
       topPage = Math.max(topPage, (range.start + range.bytes) / PAGE_BYTES);
     }
@@ -167,7 +170,8 @@ export class GuestMemory {
     if (frame < 0) return true; // writes beyond RAM are lost
     const inPage = gpa % PAGE_BYTES;
     const index = (frame + inPage) >>> 2;
-    if (Atomics.compareExchange(this.pool.words, index, expected, replacement) !== (expected | 0)) return false;
+    if (Atomics.compareExchange(this.pool.words, index, expected, replacement) !== (expected | 0))
+      return false;
     if (this.hasCode(frame)) this.codeWriteListener?.(frame, inPage, 4);
     return true;
   }

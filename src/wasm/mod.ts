@@ -1,3 +1,13 @@
 export { ByteWriter } from './bytes.ts';
-export { F32, F64, FUNCREF, FunctionWriter, I32, I64, V128, type ValueType, VOID } from './function.ts';
+export {
+  F32,
+  F64,
+  FUNCREF,
+  FunctionWriter,
+  I32,
+  I64,
+  V128,
+  type ValueType,
+  VOID,
+} from './function.ts';
 export { type FunctionType, ModuleWriter } from './module.ts';

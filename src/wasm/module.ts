@@ -22,7 +22,8 @@ export class ModuleWriter {
   readonly #typeKeys = new Map<string, number>();
   readonly #imports: Import[] = [];
   #importedFunctions = 0;
-  readonly #functions: { type: number; body: Uint8Array | undefined; name: string | undefined }[] = [];
+  readonly #functions: { type: number; body: Uint8Array | undefined; name: string | undefined }[] =
+    [];
   readonly #exports: { name: string; index: number }[] = [];
   readonly #elements: { offset: number; functions: number[] }[] = [];
 
@@ -51,7 +52,13 @@ export class ModuleWriter {
     return this.#importedFunctions++;
   }
 
-  importMemory(module: string, name: string, pages: number, maximum: number, shared: boolean): void {
+  importMemory(
+    module: string,
+    name: string,
+    pages: number,
+    maximum: number,
+    shared: boolean,
+  ): void {
     this.#imports.push({
       module,
       name,

@@ -71,7 +71,12 @@ function bindOne(
     case 'W':
     case 'Q':
       if (isMemory) return memoryOperand(b, operandWidth(size, shape));
-      return new RegisterOperand(b, operandWidth(size, shape), slot(), letter === 'W' ? 'vector' : 'mmx');
+      return new RegisterOperand(
+        b,
+        operandWidth(size, shape),
+        slot(),
+        letter === 'W' ? 'vector' : 'mmx',
+      );
     case 'M':
     case 'O':
       return memoryOperand(b, operandWidth(size, shape));
@@ -111,11 +116,16 @@ function bindOne(
     case 'DX':
       return new RegisterOperand(b, 16, { kind: 'fixed', offset: gprOffset(RDX) });
     case 'eAX':
-      return new RegisterOperand(b, shape.operandSize === 16 ? 16 : 32, { kind: 'fixed', offset: gprOffset(RAX) });
+      return new RegisterOperand(b, shape.operandSize === 16 ? 16 : 32, {
+        kind: 'fixed',
+        offset: gprOffset(RAX),
+      });
     case 'rAX':
       return new RegisterOperand(b, shape.operandSize, { kind: 'fixed', offset: gprOffset(RAX) });
     default:
-      throw new Error(`Vivarium internal error: ${encoding.instruction.name}: operand letter ${letter}`);
+      throw new Error(
+        `Vivarium internal error: ${encoding.instruction.name}: operand letter ${letter}`,
+      );
   }
 }
 

@@ -126,7 +126,13 @@ export class CpuState {
   segmentBase(index: number): bigint {
     return this.get64(STATE.segments + index * SEGMENT.bytes + SEGMENT.base);
   }
-  setSegment(index: number, selector: number, attributes: number, limit: number, base: bigint): void {
+  setSegment(
+    index: number,
+    selector: number,
+    attributes: number,
+    limit: number,
+    base: bigint,
+  ): void {
     const at = STATE.segments + index * SEGMENT.bytes;
     this.set16(at + SEGMENT.selector, selector);
     this.set32(at + SEGMENT.attributes, attributes);

@@ -1,4 +1,4 @@
-import type { InterruptController } from '../bus/interrupt-line.ts';
+import type { InterruptController } from '../bus/mod.ts';
 import type { Type } from '../ir/mod.ts';
 import type { CpuState } from './cpu-state.ts';
 
@@ -23,7 +23,10 @@ export interface Cpu {
    * the page; undefined for MMIO and other special pages. Throws GuestFault. For bulk helpers (REP MOVS).
    * A 'write' translation of a page with translated code reports through the slow path: undefined.
    */
-  translate(address: bigint, access: 'read' | 'write'): { offset: number; bytes: number } | undefined;
+  translate(
+    address: bigint,
+    access: 'read' | 'write',
+  ): { offset: number; bytes: number } | undefined;
   /** The linear memory itself, for `translate`. */
   readonly linear: Uint8Array;
 

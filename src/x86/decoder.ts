@@ -1,7 +1,20 @@
 import type { Encoding } from './encoding.ts';
 import type { OpcodeTable } from './opcode-table.ts';
 import type { AddressKind, Shape } from './shape.ts';
-import { CS, DS, ES, FS, GS, gprOffset, RBP, RSP, segmentBaseOffset, SS, STATE, xmmOffset } from './state.ts';
+import {
+  CS,
+  DS,
+  ES,
+  FS,
+  GS,
+  gprOffset,
+  RBP,
+  RSP,
+  SS,
+  STATE,
+  segmentBaseOffset,
+  xmmOffset,
+} from './state.ts';
 
 /** The processor mode that decoding depends on. */
 export interface CodeMode {
@@ -193,15 +206,21 @@ export class Decoder {
         if (this.#truncated) return this.#outOfBytes(end, start);
       }
       if (candidate.modrm >= 0) {
-        if (candidate.stack ? (modrm & 0xf8) !== candidate.modrm : modrm !== candidate.modrm) continue;
+        if (candidate.stack ? (modrm & 0xf8) !== candidate.modrm : modrm !== candidate.modrm)
+          continue;
       }
       if (candidate.digit >= 0 && ((modrm >> 3) & 7) !== candidate.digit) continue;
-      if (candidate.mod !== 'any' && (modrm >= 0xc0) !== (candidate.mod === 'register')) {
+      if (candidate.mod !== 'any' && modrm >= 0xc0 !== (candidate.mod === 'register')) {
         // MOV to and from control and debug registers ignores ModRM.mod.
         continue;
       }
       if (candidate.prefix >= 0) {
-        if (candidate.prefix === 0x66 ? !operandPrefix || repeatPrefix !== 0 : repeatPrefix !== candidate.prefix) continue;
+        if (
+          candidate.prefix === 0x66
+            ? !operandPrefix || repeatPrefix !== 0
+            : repeatPrefix !== candidate.prefix
+        )
+          continue;
         if (candidate.prefix === 0 && operandPrefix) continue;
       }
       if (candidate.w >= 0 && candidate.w !== rexW) continue;
@@ -218,7 +237,13 @@ export class Decoder {
     const attributes = found.attributes;
 
     // Sizes.
-    const addressSize = long ? (addressPrefix ? 32 : 64) : (mode.bits === 32) !== addressPrefix ? 32 : 16;
+    const addressSize = long
+      ? addressPrefix
+        ? 32
+        : 64
+      : (mode.bits === 32) !== addressPrefix
+        ? 32
+        : 16;
     this.addressSize = addressSize;
     const effectivePrefix = operandPrefix && found.prefix !== 0x66;
     if (long) {
@@ -227,7 +252,12 @@ export class Decoder {
       else this.operandSize = attributes.has('d64') ? 64 : 32;
     } else this.operandSize = (mode.bits === 32) !== effectivePrefix ? 32 : 16;
     this.vectorLength = vex ? (vexL === 1 ? 256 : 128) : undefined;
-    this.repeat = attributes.has('rep') && repeatPrefix !== 0 ? (repeatPrefix === 0xf3 ? 'rep' : 'repne') : 'none';
+    this.repeat =
+      attributes.has('rep') && repeatPrefix !== 0
+        ? repeatPrefix === 0xf3
+          ? 'rep'
+          : 'repne'
+        : 'none';
     this.lock = lock;
 
     // ModRM, SIB, displacement.
@@ -264,7 +294,9 @@ export class Decoder {
 
     // Segment and address kind.
     const effective = segment === NO_SEGMENT ? defaultSegment : segment;
-    if (long) this.segment = effective === FS || effective === GS ? segmentBaseOffset(effective) : STATE.zero;
+    if (long)
+      this.segment =
+        effective === FS || effective === GS ? segmentBaseOffset(effective) : STATE.zero;
     else this.segment = segmentBaseOffset(effective);
     if (found.immediate === 'offset') this.memory = 'offset';
     else if (this.memory !== undefined) {
@@ -442,7 +474,8 @@ export class Decoder {
         this.relative = (this.#byte() << 24) >> 24;
         return;
       case 'relz':
-        this.relative = this.operandSize === 16 && !long ? (this.#word() << 16) >> 16 : this.#dword();
+        this.relative =
+          this.operandSize === 16 && !long ? (this.#word() << 16) >> 16 : this.#dword();
         return;
     }
     this.immediateHigh = this.immediateLow >> 31;

@@ -5,7 +5,18 @@ import type { Attribute, Form, Instruction } from './form.ts';
 export type OpcodeMap = 0 | 1 | 2 | 3;
 
 /** Immediate bytes that follow the ModRM operand. Sizes z, v and o depend on operand or address size. */
-export type ImmediateKind = 'none' | 'b' | 'w' | 'd' | 'z' | 'v' | 'wb' | 'far' | 'offset' | 'relb' | 'relz';
+export type ImmediateKind =
+  | 'none'
+  | 'b'
+  | 'w'
+  | 'd'
+  | 'z'
+  | 'v'
+  | 'wb'
+  | 'far'
+  | 'offset'
+  | 'relb'
+  | 'relz';
 
 export interface OperandLetter {
   /** E G M R I J O Z V W U H P Q N L S C D B X Y A, `i` (ST(i)), `AL`..., `1` */
@@ -95,9 +106,17 @@ export function parseForm(id: number, instruction: Instruction, form: Form): Enc
       for (const part of token.split('.').slice(1)) {
         if (part === '128' || part === 'L0' || part === 'LZ') l = 0;
         else if (part === '256' || part === 'L1') l = 1;
-        else if (part === 'LIG' || part === 'WIG' || part === 'NDS' || part === 'NDD' || part === 'DDS') continue;
+        else if (
+          part === 'LIG' ||
+          part === 'WIG' ||
+          part === 'NDS' ||
+          part === 'NDD' ||
+          part === 'DDS'
+        )
+          continue;
         else if (part === 'NP') prefix = 0;
-        else if (part === '66' || part === 'F2' || part === 'F3') prefix = Number.parseInt(part, 16);
+        else if (part === '66' || part === 'F2' || part === 'F3')
+          prefix = Number.parseInt(part, 16);
         else if (part === 'W0') w = 0;
         else if (part === 'W1') w = 1;
         else if (part in MAPS) map = MAPS[part] as OpcodeMap;
@@ -127,7 +146,13 @@ export function parseForm(id: number, instruction: Instruction, form: Form): Enc
     } else if (/^[0-9A-F]{2}$/.test(token)) {
       const byte = Number.parseInt(token, 16);
       const selects = byte === 0x66 || byte === 0xf2 || byte === 0xf3;
-      if (opcode < 0 && selects && map === 0 && tokens.slice(at + 1).some((t) => /^[0-9A-F]{2}/.test(t)) && prefix < 0) {
+      if (
+        opcode < 0 &&
+        selects &&
+        map === 0 &&
+        tokens.slice(at + 1).some((t) => /^[0-9A-F]{2}/.test(t)) &&
+        prefix < 0
+      ) {
         prefix = byte;
       } else if (opcode < 0 && vex === undefined && byte === 0x0f && map === 0) map = 1;
       else if (opcode < 0 && vex === undefined && map === 1 && byte === 0x38) map = 2;
@@ -144,7 +169,11 @@ export function parseForm(id: number, instruction: Instruction, form: Form): Enc
     if (REGISTER_ONLY.has(letter)) mod = 'register';
   }
   const hasModrm =
-    slashR || digit >= 0 || modrm >= 0 || mod !== 'any' || operands.some(({ letter }) => MODRM_LETTERS.has(letter));
+    slashR ||
+    digit >= 0 ||
+    modrm >= 0 ||
+    mod !== 'any' ||
+    operands.some(({ letter }) => MODRM_LETTERS.has(letter));
   return {
     id,
     instruction,

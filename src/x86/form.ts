@@ -1,5 +1,5 @@
-import type { Semantics } from './semantics.ts';
 import type { Operand } from './operand.ts';
+import type { Semantics } from './semantics.ts';
 
 /**
  * Attributes of an encoding.

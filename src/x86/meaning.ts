@@ -34,7 +34,9 @@ export function buildMeaning(encoding: Encoding, shape: Shape, operands?: Resolv
   const b = new Semantics(shape, operands);
   const gates = gatesOf(encoding);
   if (gates !== 0) {
-    b.if(b.and(b.readField32(STATE.trapGate), b.i32(gates)), () => b.helper('trapGate', b.i32(gates)));
+    b.if(b.and(b.readField32(STATE.trapGate), b.i32(gates)), () =>
+      b.helper('trapGate', b.i32(gates)),
+    );
   }
   describe(b, encoding);
   return b.finish();

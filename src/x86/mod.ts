@@ -1,9 +1,20 @@
 export type { Cpu, Helper, Privilege } from './cpu.ts';
 export { CpuState, EFLAGS } from './cpu-state.ts';
-export { type CodeMode, Decoder } from './decoder.ts';
+export {
+  type CodeMode,
+  DECODED,
+  Decoder,
+  MAX_INSTRUCTION_BYTES,
+  TRUNCATED,
+  UNDEFINED,
+} from './decoder.ts';
 export type { Encoding } from './encoding.ts';
-export { GuestFault } from './fault.ts';
+export { GP, GuestFault, PF, UD } from './fault.ts';
 export { helpers } from './helpers/mod.ts';
 export { instructions } from './instructions/mod.ts';
+export { buildMeaning, describe, gatesOf } from './meaning.ts';
 export { buildOpcodeTable, type OpcodeTable } from './opcode-table.ts';
-export { SEGMENT, STATE } from './state.ts';
+export { Semantics } from './semantics.ts';
+export type { AddressKind, ResolvedOperands, Shape } from './shape.ts';
+export { CS, SEGMENT, SS, STATE } from './state.ts';
+export { updateTrapGate } from './trap-gate.ts';

@@ -18,7 +18,8 @@ export function buildOpcodeTable(instructions: readonly Instruction[]): OpcodeTa
       encodings.push(encoding);
       const last = encoding.plus ? 7 : 0;
       for (let low = 0; low <= last; low++) {
-        const index = (encoding.map + (encoding.vex === undefined ? 0 : 4)) * 256 + encoding.opcode + low;
+        const index =
+          (encoding.map + (encoding.vex === undefined ? 0 : 4)) * 256 + encoding.opcode + low;
         const list = candidates[index] ?? [];
         list.push(encoding);
         candidates[index] = list;
@@ -29,7 +30,8 @@ export function buildOpcodeTable(instructions: readonly Instruction[]): OpcodeTa
     if (list === undefined) continue;
     list.sort((left, right) => specificity(right) - specificity(left));
     for (let i = 0; i < list.length; i++) {
-      for (let j = i + 1; j < list.length; j++) rejectAmbiguous(list[i] as Encoding, list[j] as Encoding);
+      for (let j = i + 1; j < list.length; j++)
+        rejectAmbiguous(list[i] as Encoding, list[j] as Encoding);
     }
   }
   return { encodings, candidates };

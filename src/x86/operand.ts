@@ -118,7 +118,12 @@ export class RegisterOperand extends BaseOperand {
   readonly kind: 'register' | 'vector' | 'mmx';
   readonly field: FieldRef;
 
-  constructor(b: Semantics, width: number, field: FieldRef, kind: 'register' | 'vector' | 'mmx' = 'register') {
+  constructor(
+    b: Semantics,
+    width: number,
+    field: FieldRef,
+    kind: 'register' | 'vector' | 'mmx' = 'register',
+  ) {
     super(b, width);
     this.field = field;
     this.kind = kind;

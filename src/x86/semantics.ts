@@ -1,7 +1,7 @@
 import { Builder, type FieldRef, type MemoryWidth, type Slot, type Value } from '../ir/mod.ts';
 import { integerAccess } from './operand.ts';
 import type { ResolvedOperands, Shape } from './shape.ts';
-import { gprOffset, RSP, segmentBaseOffset, SS, STATE } from './state.ts';
+import { gprOffset, RSP, SS, STATE, segmentBaseOffset } from './state.ts';
 
 const fixed = (offset: number): FieldRef => ({ kind: 'fixed', offset });
 

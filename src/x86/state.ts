@@ -37,6 +37,8 @@ export const STATE = {
   gdtrLimit: 520,
   idtrBase: 528,
   idtrLimit: 536,
+  /** 1 from the delivery of a non-maskable interrupt to the next IRET, i32 */
+  nmiBlocked: 540,
 
   cr0: 576,
   cr2: 584,

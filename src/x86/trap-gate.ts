@@ -1,5 +1,5 @@
-import type { CpuState } from './cpu-state.ts';
 import type { Helper } from './cpu.ts';
+import type { CpuState } from './cpu-state.ts';
 import { GuestFault, NM, UD } from './fault.ts';
 import { GATE_AVX, GATE_FPU, GATE_MMX, GATE_SSE } from './meaning.ts';
 import { STATE } from './state.ts';

@@ -1,9 +1,24 @@
-import { type Block, type Body, decodeLoad, type FieldRef, type Node, opRow, type Type, type Access } from '../../ir/mod.ts';
+import {
+  type Access,
+  type Block,
+  type Body,
+  decodeLoad,
+  type FieldRef,
+  type Node,
+  opRow,
+  type Type,
+} from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
-import { F32, F64, FunctionWriter, I32, I64, V128, type ValueType } from '../../wasm/mod.ts';
+import { F32, F64, type FunctionWriter, I32, I64, V128, type ValueType } from '../../wasm/mod.ts';
 import { TLB } from '../tlb-layout.ts';
 
-export const VALUE_TYPE: Record<Type, ValueType> = { i32: I32, i64: I64, f32: F32, f64: F64, v128: V128 };
+export const VALUE_TYPE: Record<Type, ValueType> = {
+  i32: I32,
+  i64: I64,
+  f32: F32,
+  f64: F64,
+  v128: V128,
+};
 
 const LOAD: Record<Access, readonly number[]> = {
   i64: [0x29],
@@ -151,7 +166,9 @@ export abstract class BodyEmitter {
       case 'slot.offset':
         return; // rematerialised at each use
       case 'state.write':
-        this.writeField(node.field as FieldRef, node.access as Access, () => this.value(node.args[0] as Node));
+        this.writeField(node.field as FieldRef, node.access as Access, () =>
+          this.value(node.args[0] as Node),
+        );
         return;
       case 'state.read':
         if (node.uses === 0) return;
@@ -395,7 +412,9 @@ export abstract class BodyEmitter {
     this.bounceAddress();
     f.op(0x46).if();
     this.#pushAddressHalves(address);
-    f.i32Const(width / 8).call(this.imports.storeSlow).if();
+    f.i32Const(width / 8)
+      .call(this.imports.storeSlow)
+      .if();
     this.leaveFaulted();
     f.end();
     f.end();

@@ -1,7 +1,7 @@
 import type { FieldRef } from '../../ir/mod.ts';
-import { STATE } from '../../x86/state.ts';
 import type { FunctionWriter } from '../../wasm/mod.ts';
 import { I32 } from '../../wasm/mod.ts';
+import { STATE } from '../../x86/mod.ts';
 import { BodyEmitter, type RuntimeImports } from '../emit/body-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
 
@@ -73,7 +73,11 @@ export class HandlerEmitter extends BodyEmitter {
   }
 
   #slotBase(slot: string): void {
-    this.f.get(PC).i32Load16u(SLOT_OFFSET[slot] as number).get(CPU).i32Add();
+    this.f
+      .get(PC)
+      .i32Load16u(SLOT_OFFSET[slot] as number)
+      .get(CPU)
+      .i32Add();
   }
 
   protected parameter(which: string): void {
@@ -111,7 +115,13 @@ export class HandlerEmitter extends BodyEmitter {
   }
 
   protected leaveFaulted(): void {
-    this.f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(EXIT.fault).returnCall(this.#runtime.leave);
+    this.f
+      .get(PC)
+      .get(CURSOR)
+      .get(CPU)
+      .get(TLB_BASE)
+      .i32Const(EXIT.fault)
+      .returnCall(this.#runtime.leave);
   }
 
   protected raise(vector: number, errorCode: number): void {
@@ -151,7 +161,10 @@ export class HandlerEmitter extends BodyEmitter {
     f.get(PC).memory([0x34], RECORD.displacement).i64Add();
     // Outside 64-bit mode the target is cut to the code size; 16-bit operands in 32-bit code cut it further,
     // which the decoder has put into the immediate's upper half as a mask.
-    if (this.#mode !== 64) f.get(PC).memory([0x35], RECORD.immediate + 4).op(0x83);
+    if (this.#mode !== 64)
+      f.get(PC)
+        .memory([0x35], RECORD.immediate + 4)
+        .op(0x83);
     f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).returnCall(this.#runtime.branchAndLink);
   }
 

@@ -1,9 +1,14 @@
 import { FunctionWriter, I32, ModuleWriter } from '../../wasm/mod.ts';
-import type { Encoding } from '../../x86/encoding.ts';
-import { buildMeaning } from '../../x86/meaning.ts';
+import { buildMeaning, type Encoding } from '../../x86/mod.ts';
 import { SHAPE_KEY_BITS, shapeKey, shapeOf } from '../shape-key.ts';
 import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
-import { defineRuntime, FIRST_HANDLER, type HelperSignature, importHelper, importRuntime } from './runtime.ts';
+import {
+  defineRuntime,
+  FIRST_HANDLER,
+  type HelperSignature,
+  importHelper,
+  importRuntime,
+} from './runtime.ts';
 
 /** What the runtime of every module imports. */
 export interface RuntimeHost {
@@ -11,7 +16,10 @@ export interface RuntimeHost {
   readonly memoryPages: number;
   readonly shared: boolean;
   readonly helpers: ReadonlyMap<string, HelperSignature>;
-  readonly imports: { readonly vm: WebAssembly.ModuleImports; readonly helpers: WebAssembly.ModuleImports };
+  readonly imports: {
+    readonly vm: WebAssembly.ModuleImports;
+    readonly helpers: WebAssembly.ModuleImports;
+  };
 }
 
 /** Room for every handler a machine can need. */
@@ -73,10 +81,19 @@ export class HandlerSet {
    */
   addFunctions(
     at: number,
-    emit: (helper: (name: string) => number, handlerType: number) => { name: string; code: Uint8Array }[],
+    emit: (
+      helper: (name: string) => number,
+      handlerType: number,
+    ) => { name: string; code: Uint8Array }[],
   ): number {
     const module = new ModuleWriter();
-    module.importMemory('vm', 'memory', this.#host.memoryPages, this.#host.memoryPages, this.#host.shared);
+    module.importMemory(
+      'vm',
+      'memory',
+      this.#host.memoryPages,
+      this.#host.memoryPages,
+      this.#host.shared,
+    );
     module.importTable('vm', 'table', 1);
     const handlerType = module.type([I32, I32, I32, I32], [I32]);
     const used = new Map<string, number>();
@@ -98,11 +115,18 @@ export class HandlerSet {
 
   #make(encoding: Encoding, key: number): number {
     const module = new ModuleWriter();
-    const imports = importRuntime(module, this.#host.memoryPages, this.#host.shared, this.#host.helpers);
+    const imports = importRuntime(
+      module,
+      this.#host.memoryPages,
+      this.#host.shared,
+      this.#host.helpers,
+    );
     const { functions } = defineRuntime(module, imports);
     const index = this.#next++;
     const code = emitHandler(encoding, key, functions);
-    module.addElements(index, [module.addFunction(functions.handlerType, code, handlerName(encoding, key))]);
+    module.addElements(index, [
+      module.addFunction(functions.handlerType, code, handlerName(encoding, key)),
+    ]);
     this.#instantiate(module);
     this.#indexes.set(handlerKey(encoding, key), index);
     this.handlers++;
@@ -141,18 +165,30 @@ function emitHandler(encoding: Encoding, key: number, functions: RuntimeFunction
 }
 
 /** The encodings and shapes that 64-bit code uses every day. */
-export function* usualShapes(encodings: readonly Encoding[], enabled: (encoding: Encoding) => boolean): Iterable<{ encoding: Encoding; key: number }> {
+export function* usualShapes(
+  encodings: readonly Encoding[],
+  enabled: (encoding: Encoding) => boolean,
+): Iterable<{ encoding: Encoding; key: number }> {
   for (const encoding of encodings) {
     const attributes = encoding.attributes;
     if (attributes.has('no64') || encoding.vex !== undefined || !enabled(encoding)) continue;
-    const canBeMemory = encoding.mod !== 'register' && !encoding.operands.some(({ letter }) => letter === 'C' || letter === 'D') && encoding.operands.some(({ letter }) => 'EWMQ'.includes(letter));
+    const canBeMemory =
+      encoding.mod !== 'register' &&
+      !encoding.operands.some(({ letter }) => letter === 'C' || letter === 'D') &&
+      encoding.operands.some(({ letter }) => 'EWMQ'.includes(letter));
     const canBeRegister = encoding.mod !== 'memory' && encoding.immediate !== 'offset';
     const kinds: Parameters<typeof shapeKey>[0]['memory'][] = [];
     if (canBeRegister) kinds.push(undefined);
     if (canBeMemory) kinds.push('bd64', 'bis64', 'seg64');
     if (encoding.immediate === 'offset') kinds.push('offset');
-    const sizes: (16 | 32 | 64)[] = attributes.has('f64') ? [64] : attributes.has('d64') ? [64, 16] : [32, 64, 16];
-    const repeats = attributes.has('rep') ? (['none', 'rep', 'repne'] as const) : (['none'] as const);
+    const sizes: (16 | 32 | 64)[] = attributes.has('f64')
+      ? [64]
+      : attributes.has('d64')
+        ? [64, 16]
+        : [32, 64, 16];
+    const repeats = attributes.has('rep')
+      ? (['none', 'rep', 'repne'] as const)
+      : (['none'] as const);
     for (const memory of kinds) {
       for (const operandSize of sizes) {
         for (const repeat of repeats) {

@@ -1,5 +1,5 @@
-import { FunctionWriter, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
-import { SEGMENT, STATE, CS } from '../../x86/state.ts';
+import { FunctionWriter, I32, I64, type ModuleWriter } from '../../wasm/mod.ts';
+import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
 import { CPU, CURSOR, PC, type RuntimeFunctions, TLB_BASE } from './handler-emitter.ts';
@@ -34,8 +34,15 @@ export interface HelperSignature {
 const CODES = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 
 /** Imports one helper; returns its function index. */
-export function importHelper(module: ModuleWriter, name: string, { params, result }: HelperSignature): number {
-  const type = module.type(params.map((param) => CODES[param]), [CODES[result]]);
+export function importHelper(
+  module: ModuleWriter,
+  name: string,
+  { params, result }: HelperSignature,
+): number {
+  const type = module.type(
+    params.map((param) => CODES[param]),
+    [CODES[result]],
+  );
   return module.importFunction('helpers', name, type);
 }
 
@@ -92,17 +99,51 @@ export function defineRuntime(
   };
   add(PSEUDO.next, 'next', nextBody(dispatch));
   add(PSEUDO.jump, 'jump', jumpBody(handlerType));
-  add(PSEUDO.stale, 'stale', new FunctionWriter(4).get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(EXIT.stale).returnCall(leave));
+  add(
+    PSEUDO.stale,
+    'stale',
+    new FunctionWriter(4)
+      .get(PC)
+      .get(CURSOR)
+      .get(CPU)
+      .get(TLB_BASE)
+      .i32Const(EXIT.stale)
+      .returnCall(leave),
+  );
   add(PSEUDO.crossing, 'crossing', crossingBody(handlerType, leave));
-  add(PSEUDO.stop, 'stop', new FunctionWriter(4).get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(EXIT.budget).returnCall(leave));
+  add(
+    PSEUDO.stop,
+    'stop',
+    new FunctionWriter(4)
+      .get(PC)
+      .get(CURSOR)
+      .get(CPU)
+      .get(TLB_BASE)
+      .i32Const(EXIT.budget)
+      .returnCall(leave),
+  );
 
   add(PSEUDO.undefined, 'undefined', raiseBody(leave, 6));
   add(PSEUDO.tooLong, 'tooLong', raiseBody(leave, 13));
 
   const enterFunction = new FunctionWriter(4);
-  enterFunction.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).get(PC).i32Load(RECORD.handler).callIndirect(handlerType);
+  enterFunction
+    .get(PC)
+    .get(CURSOR)
+    .get(CPU)
+    .get(TLB_BASE)
+    .get(PC)
+    .i32Load(RECORD.handler)
+    .callIndirect(handlerType);
   const enter = module.addFunction(handlerType, enterFunction.finish(), 'enter');
-  const functions: RuntimeFunctions = { ...imports, handlerType, leave, afterHelper, branchTo, branchAndLink };
+  const functions: RuntimeFunctions = {
+    ...imports,
+    handlerType,
+    leave,
+    afterHelper,
+    branchTo,
+    branchAndLink,
+  };
   return { functions, pseudo, enter };
 }
 
@@ -126,16 +167,41 @@ function dispatchBody(handlerType: number): Uint8Array {
 }
 
 /** Emits the continuation at `rip` (a local) with `rest` of the budget: the end of a function. */
-export function emitDispatch(f: FunctionWriter, handlerType: number, rip: number, rest: number, cpu: number, tlb: number): void {
+export function emitDispatch(
+  f: FunctionWriter,
+  handlerType: number,
+  rip: number,
+  rest: number,
+  cpu: number,
+  tlb: number,
+): void {
   const linear = f.local(I64);
   const entry = f.local(I32);
   const record = f.local(I32);
-  f.get(rip).get(cpu).i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base).i64Add().set(linear);
-  f.get(linear).wrap().i32Const(12).op(0x76).i32Const(TLB.executeEntries - 1).i32And();
+  f.get(rip)
+    .get(cpu)
+    .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
+    .i64Add()
+    .set(linear);
+  f.get(linear)
+    .wrap()
+    .i32Const(12)
+    .op(0x76)
+    .i32Const(TLB.executeEntries - 1)
+    .i32And();
   f.i32Const(4).op(0x74).get(tlb).i32Add().tee(entry);
   f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if(); // (tag ^ linear) < 4096
   f.get(entry).i32Load(TLB.execute + TLB.executeMap);
-  f.get(linear).wrap().i32Const(4095).i32And().i32Const(2).op(0x74).i32Add().i32Load(0).tee(record).if();
+  f.get(linear)
+    .wrap()
+    .i32Const(4095)
+    .i32And()
+    .i32Const(2)
+    .op(0x74)
+    .i32Add()
+    .i32Load(0)
+    .tee(record)
+    .if();
   f.get(cpu).get(rip).get(linear).i64Const(4095n).op(0x83).op(0x7d).i64Store(STATE.ripBase);
   f.get(record).get(rest).get(record).i32Add().get(cpu).get(tlb);
   f.get(record).i32Load(RECORD.handler).returnCallIndirect(handlerType);
@@ -170,8 +236,17 @@ function branchAndLinkBody(branchTo: number): Uint8Array {
   f.get(rip).get(cpu).i64Load(STATE.ripBase).op(0x7d).tee(offset).i64Const(4096n).op(0x54).if();
   // The page being executed is usually in the execute TLB; if not, the link waits for the next time.
   const linear = f.local(I64);
-  f.get(rip).get(cpu).i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base).i64Add().set(linear);
-  f.get(linear).wrap().i32Const(12).op(0x76).i32Const(TLB.executeEntries - 1).i32And();
+  f.get(rip)
+    .get(cpu)
+    .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
+    .i64Add()
+    .set(linear);
+  f.get(linear)
+    .wrap()
+    .i32Const(12)
+    .op(0x76)
+    .i32Const(TLB.executeEntries - 1)
+    .i32And();
   f.i32Const(4).op(0x74).get(tlb).i32Add().tee(entry);
   f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if();
   f.get(pc);
@@ -200,7 +275,14 @@ function afterHelperBody(leave: number, dispatch: number): Uint8Array {
   f.get(rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
   f.i32Const(EXIT.budget).return();
   f.end();
-  f.get(CPU).i64Load(STATE.rip).get(PC).get(rest).get(CPU).get(CPU).i32Load(STATE.tlb).returnCall(dispatch);
+  f.get(CPU)
+    .i64Load(STATE.rip)
+    .get(PC)
+    .get(rest)
+    .get(CPU)
+    .get(CPU)
+    .i32Load(STATE.tlb)
+    .returnCall(dispatch);
   return f.finish();
 }
 
@@ -227,14 +309,30 @@ function crossingBody(handlerType: number, leave: number): FunctionWriter {
   const linear = f.local(I64);
   const entry = f.local(I32);
   f.get(CPU).i64Load(STATE.ripBase).i64Const(4096n).i64Add();
-  f.get(CPU).i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base).i64Add().set(linear);
-  f.get(linear).wrap().i32Const(12).op(0x76).i32Const(TLB.executeEntries - 1).i32And();
+  f.get(CPU)
+    .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
+    .i64Add()
+    .set(linear);
+  f.get(linear)
+    .wrap()
+    .i32Const(12)
+    .op(0x76)
+    .i32Const(TLB.executeEntries - 1)
+    .i32And();
   f.i32Const(4).op(0x74).get(TLB_BASE).i32Add().tee(entry);
   f.i64Load(TLB.execute).get(linear).op(0x51); // equal: the address is page-aligned
-  f.get(entry).i32Load(TLB.execute + TLB.executeFrame).get(PC).i32Load(RECORD.link).op(0x46).i32And().if();
+  f.get(entry)
+    .i32Load(TLB.execute + TLB.executeFrame)
+    .get(PC)
+    .i32Load(RECORD.link)
+    .op(0x46)
+    .i32And()
+    .if();
   f.get(PC).i32Const(RECORD.bytes).i32Add();
   f.get(CURSOR).i32Const(RECORD.bytes).i32Add().get(CPU).get(TLB_BASE);
-  f.get(PC).i32Load(RECORD.bytes + RECORD.handler).returnCallIndirect(handlerType);
+  f.get(PC)
+    .i32Load(RECORD.bytes + RECORD.handler)
+    .returnCallIndirect(handlerType);
   f.end();
   f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(EXIT.stale).returnCall(leave);
   return f;

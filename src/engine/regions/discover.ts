@@ -1,4 +1,4 @@
-import { DECODED, type CodeMode, type Decoder, MAX_INSTRUCTION_BYTES } from '../../x86/decoder.ts';
+import { type CodeMode, DECODED, type Decoder, MAX_INSTRUCTION_BYTES } from '../../x86/mod.ts';
 import { RECORD } from '../record.ts';
 import { shapeKeyOf } from '../shape-key.ts';
 import { analyse, type RegionBlock, type RegionGraph, type RegionInstruction } from './graph.ts';
@@ -54,7 +54,11 @@ function keyOf(at: number, context: CallContext): number {
 }
 
 /** Collects the code reachable from `start` by direct branches and calls, as far as it was ever decoded. */
-export function discover(source: CodeSource, start: number, limits: RegionLimits): RegionGraph | undefined {
+export function discover(
+  source: CodeSource,
+  start: number,
+  limits: RegionLimits,
+): RegionGraph | undefined {
   const top: CallContext = { id: 0, depth: 0, parent: undefined, returnAt: 0 };
   const read = new Map<number, RegionInstruction | undefined>();
   const pages = new Map<number, number>();
@@ -101,11 +105,22 @@ export function discover(source: CodeSource, start: number, limits: RegionLimits
       if (instruction.bails) break;
       const next = at + instruction.length;
       const { target, kind } = instruction;
-      if (kind === 'call' && target !== undefined && context.depth < limits.callDepth && instructionAt(target) !== undefined) {
-        const callee: CallContext = { id: contexts++, depth: context.depth + 1, parent: context, returnAt: next };
+      if (
+        kind === 'call' &&
+        target !== undefined &&
+        context.depth < limits.callDepth &&
+        instructionAt(target) !== undefined
+      ) {
+        const callee: CallContext = {
+          id: contexts++,
+          depth: context.depth + 1,
+          parent: context,
+          returnAt: next,
+        };
         callees.set(keyOf(at, context), callee);
         lead(target, callee);
-      } else if (kind === 'return' && context.parent !== undefined) lead(context.returnAt, context.parent);
+      } else if (kind === 'return' && context.parent !== undefined)
+        lead(context.returnAt, context.parent);
       else if (kind === 'branch' && target !== undefined) lead(target, context);
       else if (instruction.profile !== 0) {
         for (const seen of source.targets(instruction.profile)) lead(seen, context);
@@ -141,7 +156,8 @@ function makeBlocks(
       if (!instruction.bails) {
         const callee = callees.get(keyOf(at, context));
         const { target, kind } = instruction;
-        if (kind === 'branch' && target !== undefined) block.taken = blocks.get(keyOf(target, context));
+        if (kind === 'branch' && target !== undefined)
+          block.taken = blocks.get(keyOf(target, context));
         else if (callee !== undefined) block.taken = blocks.get(keyOf(target as number, callee));
         else if (kind === 'return' && context.parent !== undefined) {
           block.taken = blocks.get(keyOf(context.returnAt, context.parent));
@@ -180,7 +196,11 @@ function emptyBlock(id: number): RegionBlock {
   };
 }
 
-function readInstruction(source: CodeSource, at: number, pages: Map<number, number>): RegionInstruction | undefined {
+function readInstruction(
+  source: CodeSource,
+  at: number,
+  pages: Map<number, number>,
+): RegionInstruction | undefined {
   const record = source.record(at);
   if (record === 0) return undefined;
   const page = Math.floor(at / PAGE);
@@ -215,15 +235,26 @@ function readInstruction(source: CodeSource, at: number, pages: Map<number, numb
     encoding,
     shapeKey: shapeKeyOf(decoder, source.mode),
     operands: {
-      slots: { a: decoder.a, b: decoder.b, c: decoder.c, base: decoder.base, index: decoder.index, segment: decoder.segment },
+      slots: {
+        a: decoder.a,
+        b: decoder.b,
+        c: decoder.c,
+        base: decoder.base,
+        index: decoder.index,
+        segment: decoder.segment,
+      },
       scale: decoder.scale,
       displacement: decoder.displacement,
       immediate:
-        BigInt.asUintN(32, BigInt(decoder.immediateLow)) | (BigInt.asUintN(32, BigInt(decoder.immediateHigh)) << 32n),
+        BigInt.asUintN(32, BigInt(decoder.immediateLow)) |
+        (BigInt.asUintN(32, BigInt(decoder.immediateHigh)) << 32n),
     },
     record: crosses ? record + RECORD.bytes : record,
     handler: source.handler(),
     target: relative ? at + decoder.length + decoder.relative : undefined,
-    bails: encoding.attributes.has('cpl0') || decoder.repeat !== 'none' || decoder.operandSize === 16 && relative,
+    bails:
+      encoding.attributes.has('cpl0') ||
+      decoder.repeat !== 'none' ||
+      (decoder.operandSize === 16 && relative),
   };
 }

@@ -1,5 +1,4 @@
-import type { Encoding } from '../../x86/encoding.ts';
-import type { ResolvedOperands } from '../../x86/shape.ts';
+import type { Encoding, ResolvedOperands } from '../../x86/mod.ts';
 
 /** One guest instruction of a region. */
 export interface RegionInstruction {
@@ -102,7 +101,9 @@ export function analyse(root: RegionBlock): RegionBlock[] {
 function order(root: RegionBlock): RegionBlock[] {
   const postorder: RegionBlock[] = [];
   const seen = new Set<RegionBlock>([root]);
-  const stack: { block: RegionBlock; rest: RegionBlock[] }[] = [{ block: root, rest: successors(root) }];
+  const stack: { block: RegionBlock; rest: RegionBlock[] }[] = [
+    { block: root, rest: successors(root) },
+  ];
   while (stack.length > 0) {
     const top = stack.at(-1) as { block: RegionBlock; rest: RegionBlock[] };
     const successor = top.rest.pop();
@@ -123,7 +124,8 @@ function order(root: RegionBlock): RegionBlock[] {
     block.isLoop = false;
     block.isMerge = false;
   });
-  for (const block of blocks) for (const successor of successors(block)) successor.predecessors.push(block);
+  for (const block of blocks)
+    for (const successor of successors(block)) successor.predecessors.push(block);
   return blocks;
 }
 

@@ -23,7 +23,13 @@ export interface RegionPolicy extends RegionLimits {
   readonly eager: boolean;
 }
 
-export const DEFAULT_POLICY: RegionPolicy = { heat: 2, eager: false, instructions: 250, pagesAround: 1, callDepth: 3 };
+export const DEFAULT_POLICY: RegionPolicy = {
+  heat: 2,
+  eager: false,
+  instructions: 250,
+  pagesAround: 1,
+  callDepth: 3,
+};
 
 interface Region {
   readonly index: number;
@@ -62,7 +68,13 @@ export class RegionCache {
   guestBytes = 0;
   compileSeconds = 0;
 
-  constructor(handlers: HandlerSet, cache: CodeCache, profiles: JumpProfiles, words: Int32Array, policy: RegionPolicy) {
+  constructor(
+    handlers: HandlerSet,
+    cache: CodeCache,
+    profiles: JumpProfiles,
+    words: Int32Array,
+    policy: RegionPolicy,
+  ) {
     this.#profiles = profiles;
     this.#handlers = handlers;
     this.#cache = cache;
@@ -83,7 +95,13 @@ export class RegionCache {
   }
 
   /** Execution was seen at `offset` of `page`, which `record` stands for. True when a region was installed. */
-  sample(page: CodePage, offset: number, record: number, source: CodeSource, now: () => number): boolean {
+  sample(
+    page: CodePage,
+    offset: number,
+    record: number,
+    source: CodeSource,
+    now: () => number,
+  ): boolean {
     const heat = (this.#heat.get(record) ?? 0) + 1;
     this.#heat.set(record, heat);
     const present = this.#regions.get(record);
@@ -103,11 +121,19 @@ export class RegionCache {
   #outgrown(region: Region): boolean {
     return (
       region.generation < MAX_GENERATION &&
-      region.profiles.some((profile) => this.#profiles.count(profile) >= PROFILE_EXITS * 8 ** region.generation)
+      region.profiles.some(
+        (profile) => this.#profiles.count(profile) >= PROFILE_EXITS * 8 ** region.generation,
+      )
     );
   }
 
-  #make(offset: number, record: number, source: CodeSource, now: () => number, generation: number): boolean {
+  #make(
+    offset: number,
+    record: number,
+    source: CodeSource,
+    now: () => number,
+    generation: number,
+  ): boolean {
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
     if (this.#cache.guardedFrame(record) >= 0) return false;
     const start = now();
@@ -126,7 +152,15 @@ export class RegionCache {
       new RegionEmitter(f, helper, handlerType, graph).emitRegion();
       return [{ name: `region@${first.at.toString(16)}`, code: f.finish() }];
     });
-    const region: Region = { index, record, handler: first.handler, generation, profiles: profilesOf(graph), pages: graph.pages, ranges: rangesOf(graph, source) };
+    const region: Region = {
+      index,
+      record,
+      handler: first.handler,
+      generation,
+      profiles: profilesOf(graph),
+      pages: graph.pages,
+      ranges: rangesOf(graph, source),
+    };
     this.#regions.set(record, region);
     this.#own.set(index, first.handler);
     for (const { frame } of region.ranges) {
@@ -205,7 +239,8 @@ export class RegionCache {
 
 function profilesOf(graph: RegionGraph): number[] {
   const profiles = new Set<number>();
-  for (const block of graph.blocks) for (const { profile } of block.instructions) if (profile !== 0) profiles.add(profile);
+  for (const block of graph.blocks)
+    for (const { profile } of block.instructions) if (profile !== 0) profiles.add(profile);
   return [...profiles];
 }
 
@@ -220,7 +255,8 @@ function rangesOf(graph: RegionGraph, source: CodeSource): Region['ranges'] {
         const frame = source.frame(page);
         const first = byte - page * PAGE;
         const last = ranges.at(-1);
-        if (last !== undefined && last.frame === frame && last.end === first) last.end = end - page * PAGE;
+        if (last !== undefined && last.frame === frame && last.end === first)
+          last.end = end - page * PAGE;
         else ranges.push({ frame, first, end: end - page * PAGE });
         byte = end;
       }

@@ -1,8 +1,7 @@
 import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
-import { describe, gatesOf } from '../../x86/meaning.ts';
-import { CS, SEGMENT, STATE } from '../../x86/state.ts';
+import { CS, describe, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, loadOpcode, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
 import { emitDispatch } from '../handlers/runtime.ts';
 import { EXIT, RECORD } from '../record.ts';
@@ -10,7 +9,13 @@ import { shapeOf } from '../shape-key.ts';
 import { TLB } from '../tlb-layout.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import { PROFILE, PROFILE_TARGETS } from './profile.ts';
-import { FLAG_OPS, RECIPE, type Recipe, RecipeFormula, RegionSemantics } from './region-semantics.ts';
+import {
+  FLAG_OPS,
+  RECIPE,
+  type Recipe,
+  RecipeFormula,
+  RegionSemantics,
+} from './region-semantics.ts';
 
 const PC = 0;
 const CURSOR = 1;
@@ -29,7 +34,9 @@ function isGpr(offset: number): boolean {
 /** A recipe that is only known at run time. */
 const DYNAMIC = -1;
 
-type Label = { readonly kind: 'block' | 'loop'; readonly target: RegionBlock } | { readonly kind: 'other' };
+type Label =
+  | { readonly kind: 'block' | 'loop'; readonly target: RegionBlock }
+  | { readonly kind: 'other' };
 
 /**
  * Emits a region as one WebAssembly function of the handlers' type. General registers and flags live in
@@ -71,12 +78,18 @@ export class RegionEmitter extends BodyEmitter {
   #position = 0;
 
   /** @param helper function index of a helper that only computes */
-  constructor(f: FunctionWriter, helper: (name: string) => number, handlerType: number, graph: RegionGraph) {
+  constructor(
+    f: FunctionWriter,
+    helper: (name: string) => number,
+    handlerType: number,
+    graph: RegionGraph,
+  ) {
     super(f, { loadSlow: -1, updateSlow: -1, storeSlow: -1, helper });
     this.#graph = graph;
     this.#handlerType = handlerType;
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
-    for (const field of FLAG_FIELDS) this.#flags.set(field, f.local(field === STATE.flagC ? I32 : I64));
+    for (const field of FLAG_FIELDS)
+      this.#flags.set(field, f.local(field === STATE.flagC ? I32 : I64));
     this.#left = f.local(I64);
     this.#right = f.local(I64);
     this.#result = f.local(I64);
@@ -117,12 +130,26 @@ export class RegionEmitter extends BodyEmitter {
     let checks = 0;
     for (const [page, frame] of this.#graph.pages) {
       if (page === 0) continue;
-      f.get(this.#ripBase).i64Const(BigInt(page * PAGE)).i64Add();
-      f.get(CPU).i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base).i64Add().set(this.#exitRip);
-      f.get(this.#exitRip).wrap().i32Const(12).op(0x76).i32Const(TLB.executeEntries - 1).i32And();
+      f.get(this.#ripBase)
+        .i64Const(BigInt(page * PAGE))
+        .i64Add();
+      f.get(CPU)
+        .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
+        .i64Add()
+        .set(this.#exitRip);
+      f.get(this.#exitRip)
+        .wrap()
+        .i32Const(12)
+        .op(0x76)
+        .i32Const(TLB.executeEntries - 1)
+        .i32And();
       f.i32Const(4).op(0x74).get(TLB_BASE).i32Add().tee(this.#exitRecord);
       f.i64Load(TLB.execute).get(this.#exitRip).op(0x52); // ne
-      f.get(this.#exitRecord).i32Load(TLB.execute + TLB.executeFrame).i32Const(frame).op(0x47).i32Or();
+      f.get(this.#exitRecord)
+        .i32Load(TLB.execute + TLB.executeFrame)
+        .i32Const(frame)
+        .op(0x47)
+        .i32Or();
       if (checks++ > 0) f.i32Or();
     }
     if (checks > 0) {
@@ -135,11 +162,19 @@ export class RegionEmitter extends BodyEmitter {
     const gates = this.#gates();
     if (gates !== 0) {
       f.get(CPU).i32Load(STATE.trapGate).i32Const(gates).i32And().if();
-      f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).i32Const(root.handler).returnCallIndirect(this.#handlerType);
+      f.get(PC)
+        .get(CURSOR)
+        .get(CPU)
+        .get(TLB_BASE)
+        .i32Const(root.handler)
+        .returnCallIndirect(this.#handlerType);
       f.end();
     }
     f.get(CURSOR).get(PC).i32Sub().set(this.#rest);
-    for (const i of this.#used) f.get(CPU).i64Load(STATE.gpr + i * 8).set(this.#gprs[i] as number);
+    for (const i of this.#used)
+      f.get(CPU)
+        .i64Load(STATE.gpr + i * 8)
+        .set(this.#gprs[i] as number);
     f.i32Const(RECIPE.memory).set(this.#kind);
   }
 
@@ -164,7 +199,10 @@ export class RegionEmitter extends BodyEmitter {
   /** Writes registers and flags back, then goes on where the exit said. */
   #epilogue(): void {
     const f = this.f;
-    for (const index of this.#written) f.get(CPU).get(this.#gprs[index] as number).i64Store(STATE.gpr + index * 8);
+    for (const index of this.#written)
+      f.get(CPU)
+        .get(this.#gprs[index] as number)
+        .i64Store(STATE.gpr + index * 8);
     f.get(this.#kind).i32Const(RECIPE.memory).op(0x47).if();
     this.#resolveDynamic();
     for (const [field, local] of this.#flags) {
@@ -175,7 +213,14 @@ export class RegionEmitter extends BodyEmitter {
     f.end();
     // Instructions run here, for the statistics: budget at entry minus what is left.
     f.get(CPU).get(CPU).i64Load(STATE.regionBytes);
-    f.get(CURSOR).get(PC).i32Sub().get(this.#rest).i32Sub().op(0xac).i64Add().i64Store(STATE.regionBytes);
+    f.get(CURSOR)
+      .get(PC)
+      .i32Sub()
+      .get(this.#rest)
+      .i32Sub()
+      .op(0xac)
+      .i64Add()
+      .i64Store(STATE.regionBytes);
     f.get(this.#exitRecord).if();
     f.get(CPU).get(this.#exitRip).i64Store(STATE.ripBase);
     f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add().get(CPU).get(TLB_BASE);
@@ -227,7 +272,9 @@ export class RegionEmitter extends BodyEmitter {
 
   /** Emits `block` and everything it dominates. */
   #tree(block: RegionBlock): void {
-    const merges = block.dominated.filter((child) => child.isMerge).sort((left, right) => right.order - left.order);
+    const merges = block.dominated
+      .filter((child) => child.isMerge)
+      .sort((left, right) => right.order - left.order);
     if (block.isLoop) {
       if (this.#recipe !== DYNAMIC) this.f.i32Const(this.#recipe).set(this.#kind);
       this.f.loop();
@@ -290,7 +337,13 @@ export class RegionEmitter extends BodyEmitter {
     const f = this.f;
     const backward = target.order <= block.order;
     if (!backward && !target.isMerge) {
-      const outer = { block: this.#block, instruction: this.#instruction, position: this.#position, recipe: this.#recipe, nesting: this.#nesting };
+      const outer = {
+        block: this.#block,
+        instruction: this.#instruction,
+        position: this.#position,
+        recipe: this.#recipe,
+        nesting: this.#nesting,
+      };
       // Wasm blocks opened by the meaning's own `if` are labels like any other.
       for (let i = 0; i < outer.nesting; i++) this.#labels.push({ kind: 'other' });
       this.#nesting = 0;
@@ -322,7 +375,8 @@ export class RegionEmitter extends BodyEmitter {
   #depthOf(target: RegionBlock, kind: 'block' | 'loop'): number {
     for (let i = this.#labels.length - 1; i >= 0; i--) {
       const label = this.#labels[i] as Label;
-      if (label.kind === kind && label.target === target) return this.#labels.length - 1 - i + this.#nesting;
+      if (label.kind === kind && label.target === target)
+        return this.#labels.length - 1 - i + this.#nesting;
     }
     throw new Error('Vivarium internal error: region label not found');
   }
@@ -424,11 +478,17 @@ export class RegionEmitter extends BodyEmitter {
   /** Computes all flag fields from the recipe's operands. */
   #compute(recipe: Recipe): void {
     const b = new RecipeFormula(shapeOf(0));
-    const local = (index: number): ReturnType<RecipeFormula['i64']> => b.readState({ kind: 'fixed', offset: -index }, 'i64');
+    const local = (index: number): ReturnType<RecipeFormula['i64']> =>
+      b.readState({ kind: 'fixed', offset: -index }, 'i64');
     b.write(recipe, local(this.#left), local(this.#right), local(this.#result));
     const before = this.#recipe;
     this.#recipe = RECIPE.fields;
-    const nested = new FormulaEmitter(this.f, this.imports, (field) => this.#flags.get(field) as number, (type) => this.allocate(type));
+    const nested = new FormulaEmitter(
+      this.f,
+      this.imports,
+      (field) => this.#flags.get(field) as number,
+      (type) => this.allocate(type),
+    );
     nested.emitBody(b.finish());
     this.#recipe = before;
   }
@@ -482,26 +542,36 @@ export class RegionEmitter extends BodyEmitter {
     if (recipe === RECIPE.sub) {
       const compare = SUB_CONDITIONS[pair];
       if (compare !== undefined) {
-        f.get(this.#left).get(this.#right).op(compare[negate ? 1 : 0] as number);
+        f.get(this.#left)
+          .get(this.#right)
+          .op(compare[negate ? 1 : 0] as number);
         return;
       }
     }
     if (recipe !== DYNAMIC && recipe !== RECIPE.fields && recipe !== RECIPE.memory) {
       if (pair === 2) {
-        f.get(this.#result).i64Const(0n).op(negate ? 0x52 : 0x51);
+        f.get(this.#result)
+          .i64Const(0n)
+          .op(negate ? 0x52 : 0x51);
         return;
       }
       if (pair === 4 || (recipe === RECIPE.logic && pair === 6)) {
         // Sign; after a logical operation OF is 0, so less means negative.
-        f.get(this.#result).i64Const(0n).op(negate ? 0x59 : 0x53);
+        f.get(this.#result)
+          .i64Const(0n)
+          .op(negate ? 0x59 : 0x53);
         return;
       }
       if (recipe === RECIPE.logic && pair === 7) {
-        f.get(this.#result).i64Const(0n).op(negate ? 0x55 : 0x57);
+        f.get(this.#result)
+          .i64Const(0n)
+          .op(negate ? 0x55 : 0x57);
         return;
       }
       if (recipe === RECIPE.logic && pair === 3) {
-        f.get(this.#result).i64Const(0n).op(negate ? 0x52 : 0x51);
+        f.get(this.#result)
+          .i64Const(0n)
+          .op(negate ? 0x52 : 0x51);
         return;
       }
       if (pair === 1) {
@@ -512,7 +582,12 @@ export class RegionEmitter extends BodyEmitter {
     }
     this.#toFields();
     const b = new RecipeFormula(shapeOf(0));
-    const nested = new FormulaEmitter(f, this.imports, (field) => this.#flags.get(field) as number, (type) => this.allocate(type));
+    const nested = new FormulaEmitter(
+      f,
+      this.imports,
+      (field) => this.#flags.get(field) as number,
+      (type) => this.allocate(type),
+    );
     const condition = b.condition(code);
     nested.pushValue(b.finish(), condition);
   }
@@ -638,7 +713,10 @@ export class RegionEmitter extends BodyEmitter {
       this.#branchTo(this.#block, only);
     } else {
       const middle = targets.length >> 1;
-      f.get(offset).i32Const(entryOf(targets[middle] as RegionBlock)).op(0x48).if(); // lt_s
+      f.get(offset)
+        .i32Const(entryOf(targets[middle] as RegionBlock))
+        .op(0x48)
+        .if(); // lt_s
       this.#nesting++;
       this.#select(offset, targets.slice(0, middle));
       f.else();
@@ -654,7 +732,13 @@ export class RegionEmitter extends BodyEmitter {
     const count = this.allocate(I32);
     f.i32Const(profile).i32Load(PROFILE.count).set(count);
     f.i32Const(profile).get(count).i32Const(1).i32Add().i32Store(PROFILE.count);
-    f.get(count).i32Const(PROFILE_TARGETS - 1).i32And().i32Const(2).op(0x74).i32Const(profile).i32Add();
+    f.get(count)
+      .i32Const(PROFILE_TARGETS - 1)
+      .i32And()
+      .i32Const(2)
+      .op(0x74)
+      .i32Const(profile)
+      .i32Add();
     f.get(offset).i32Store(PROFILE.ring);
   }
 
@@ -677,7 +761,9 @@ export class RegionEmitter extends BodyEmitter {
     if (profile !== 0) {
       const offset = this.allocate(I32);
       f.get(this.#exitRip).get(this.#ripBase).op(0x7d).wrap().set(offset);
-      const targets = [...new Set(this.#block.targets)].sort((left, right) => entryOf(left) - entryOf(right));
+      const targets = [...new Set(this.#block.targets)].sort(
+        (left, right) => entryOf(left) - entryOf(right),
+      );
       this.#select(offset, targets);
       this.#remember(profile, offset);
     }
@@ -734,7 +820,13 @@ function narrowRead(f: FunctionWriter, at: number, access: Access): void {
 }
 
 /** Writes what `value` pushes into byte `at` of a register's local, and leaves the rest. */
-function narrowWrite(f: FunctionWriter, local: number, at: number, access: Access, value: () => void): void {
+function narrowWrite(
+  f: FunctionWriter,
+  local: number,
+  at: number,
+  access: Access,
+  value: () => void,
+): void {
   if (access === 'i64') {
     value();
     f.set(local);
@@ -766,13 +858,21 @@ class FormulaEmitter extends BodyEmitter {
   readonly #flag: (field: number) => number;
   readonly #allocate: (type: ValueType) => number;
 
-  constructor(f: FunctionWriter, imports: RuntimeImports, flag: (field: number) => number, allocate: (type: ValueType) => number) {
+  constructor(
+    f: FunctionWriter,
+    imports: RuntimeImports,
+    flag: (field: number) => number,
+    allocate: (type: ValueType) => number,
+  ) {
     super(f, imports);
     this.#flag = flag;
     this.#allocate = allocate;
   }
 
-  pushValue(body: { block: Block; locals: readonly never[] | readonly unknown[] }, value: Node): void {
+  pushValue(
+    body: { block: Block; locals: readonly never[] | readonly unknown[] },
+    value: Node,
+  ): void {
     value.uses++;
     this.emitBody(body as Parameters<BodyEmitter['emitBody']>[0]);
     this.value(value);

@@ -1,5 +1,5 @@
 import type { Value } from '../../ir/mod.ts';
-import { Semantics } from '../../x86/semantics.ts';
+import { Semantics } from '../../x86/mod.ts';
 
 /** How the six flags follow from the operands of the last instruction that set them all. */
 export const RECIPE = {
@@ -26,12 +26,14 @@ export const FLAG_OPS = {
  */
 export class RegionSemantics extends Semantics {
   override flagsAdd(left: Value, right: Value, sum: Value, carryIn?: Value): void {
-    if (carryIn === undefined) this.dialect(FLAG_OPS.recipe, undefined, RECIPE.add, left, right, sum);
+    if (carryIn === undefined)
+      this.dialect(FLAG_OPS.recipe, undefined, RECIPE.add, left, right, sum);
     else super.flagsAdd(left, right, sum, carryIn);
   }
 
   override flagsSub(left: Value, right: Value, difference: Value, borrowIn?: Value): void {
-    if (borrowIn === undefined) this.dialect(FLAG_OPS.recipe, undefined, RECIPE.sub, left, right, difference);
+    if (borrowIn === undefined)
+      this.dialect(FLAG_OPS.recipe, undefined, RECIPE.sub, left, right, difference);
     else super.flagsSub(left, right, difference, borrowIn);
   }
 

@@ -1,16 +1,11 @@
 import type { CpuState } from '../cpu-state.ts';
-
-/**
- * State offset of the NMI block, i32: 1 from the delivery of a non-maskable interrupt to the next IRET.
- * It lies in the gap behind `STATE.idtrLimit`.
- */
-export const NMI_BLOCKED = 540;
+import { STATE } from '../state.ts';
 
 /** True while non-maskable interrupts wait for an IRET. */
 export function nmiBlocked(state: CpuState): boolean {
-  return state.get32(NMI_BLOCKED) !== 0;
+  return state.get32(STATE.nmiBlocked) !== 0;
 }
 
 export function setNmiBlocked(state: CpuState, blocked: boolean): void {
-  state.set32(NMI_BLOCKED, blocked ? 1 : 0);
+  state.set32(STATE.nmiBlocked, blocked ? 1 : 0);
 }
