@@ -187,7 +187,6 @@ describe('viv run', { timeout: 60_000 }, () => {
     ['an unknown engine', ['--engine', 'warp'], /'warp' is invalid. Allowed choices are auto/],
     ['a planned engine', ['--kernel', '@', '--engine', 'kvm'], /"kvm" is not there yet/],
     ['a timeout that is no number', ['--timeout', 'soon'], /'soon' is invalid/],
-    ['disks', ['--disk', 'a.img'], /--disk: disks are not there yet/],
     ['firmware', ['--firmware', 'ovmf'], /--firmware: .* not there yet/],
     ['networks', ['--net', 'user'], /--net user: networks are not there yet/],
     ['the virtio console', ['--console', 'virtio'], /not there yet/],

@@ -1,6 +1,7 @@
 /** The PCI cards of the board: which there are, where they are plugged, and their registers' places. */
 import type { BlockBackend } from '../bus/mod.ts';
 import { assignPciResources, type PciHost } from '../devices/mod.ts';
+import { NvmeController } from '../devices/nvme/mod.ts';
 import { VirtioBlk, VirtioPci } from '../devices/virtio/mod.ts';
 import type { GuestMemory } from '../memory/mod.ts';
 import { VivariumError } from '../util/mod.ts';
@@ -60,6 +61,17 @@ function plugDisk(
     case 'virtio': {
       const device = new VirtioBlk({ name: `virtio-blk-${index}`, backend, serial });
       pci.plug(slot, 0, new VirtioPci({ device, memory, sendMsi }).function);
+      return device;
+    }
+    case 'nvme': {
+      const device = new NvmeController({
+        name: `nvme-${index}`,
+        backend,
+        memory,
+        sendMsi,
+        serial,
+      });
+      pci.plug(slot, 0, device.function);
       return device;
     }
     default:

@@ -1,7 +1,12 @@
 export { VirtioBlk, type VirtioBlkOptions } from './blk/device.ts';
-export type { BlockCounters } from './blk/request.ts';
 export type { VirtioDevice, VirtioDriver } from './device.ts';
 export { readStructure } from './device.ts';
+export {
+  type NetCounters,
+  VirtioNet,
+  type VirtioNetOptions,
+  type VirtioNetState,
+} from './net/device.ts';
 export { VirtioPci, type VirtioPciOptions, type VirtioPciState } from './pci/virtio-pci.ts';
 export { DescriptorChain } from './queue/chain.ts';
 export { Virtqueue, type VirtqueueState } from './queue/virtqueue.ts';

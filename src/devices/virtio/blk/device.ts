@@ -5,10 +5,11 @@
  */
 import type { AccessSize, BlockBackend } from '../../../bus/mod.ts';
 import { type Persist, record, section } from '../../../state/mod.ts';
+import type { BlockCounters } from '../../block-counters.ts';
 import { readStructure, type VirtioDevice, type VirtioDriver } from '../device.ts';
 import { VIRTIO_ID } from '../spec.ts';
 import { blockConfig } from './config.ts';
-import { type BlockCounters, BlockRequests } from './request.ts';
+import { BlockRequests } from './request.ts';
 import {
   QUEUE_SIZE,
   VIRTIO_BLK_F_BLK_SIZE,

@@ -1,6 +1,7 @@
 /** Carries out one request to a block device. VIRTIO 1.2, section 5.2.6. */
 import { type BlockBackend, SECTOR_BYTES } from '../../../bus/mod.ts';
 import { VivariumError } from '../../../util/mod.ts';
+import { newBlockCounters } from '../../block-counters.ts';
 import type { DescriptorChain } from '../queue/chain.ts';
 import {
   ID_BYTES,
@@ -21,29 +22,6 @@ import {
 } from './spec.ts';
 
 const PIECE_BYTES = 256 * 1024;
-
-/** Counters of one disk. */
-export interface BlockCounters {
-  reads: number;
-  writes: number;
-  flushes: number;
-  discards: number;
-  errors: number;
-  bytesRead: number;
-  bytesWritten: number;
-}
-
-export function newBlockCounters(): BlockCounters {
-  return {
-    reads: 0,
-    writes: 0,
-    flushes: 0,
-    discards: 0,
-    errors: 0,
-    bytesRead: 0,
-    bytesWritten: 0,
-  };
-}
 
 /** Serves requests from a backend. */
 export class BlockRequests {

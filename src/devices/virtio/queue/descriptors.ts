@@ -6,6 +6,7 @@
  * ```
  */
 import type { GuestMemory } from '../../../memory/mod.ts';
+import type { GuestBuffer } from '../../guest-buffers.ts';
 import {
   CHAIN_MAX_BYTES,
   CHAIN_MAX_DESCRIPTORS,
@@ -14,7 +15,7 @@ import {
   VIRTQ_DESC_F_NEXT,
   VIRTQ_DESC_F_WRITE,
 } from '../spec.ts';
-import { type ChainBuffer, DescriptorChain } from './chain.ts';
+import { DescriptorChain } from './chain.ts';
 
 const scratch = new Uint8Array(VIRTQ_DESC_BYTES);
 const descriptor = new DataView(scratch.buffer);
@@ -35,8 +36,8 @@ export function walkDescriptors(
   head: number,
   allowIndirect: boolean,
 ): DescriptorChain | string {
-  const read: ChainBuffer[] = [];
-  const write: ChainBuffer[] = [];
+  const read: GuestBuffer[] = [];
+  const write: GuestBuffer[] = [];
   let table = ring;
   let isIndirect = false;
   let index = head;

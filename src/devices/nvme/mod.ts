@@ -1,0 +1,5 @@
+export {
+  NvmeController,
+  type NvmeControllerOptions,
+  type NvmeControllerState,
+} from './controller.ts';
