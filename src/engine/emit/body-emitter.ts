@@ -56,6 +56,37 @@ const STORE: Record<Access, readonly number[]> = {
   v128: [0xfd, 0x0b],
 };
 
+/** i32 loads (unsigned, signed) and stores of up to 32 bits, by width. */
+const NARROW_LOAD: readonly [Record<number, readonly number[]>, Record<number, readonly number[]>] = [
+  { 8: [0x2d], 16: [0x2f], 32: [0x28] },
+  { 8: [0x2c], 16: [0x2e], 32: [0x28] },
+];
+const NARROW_STORE: Record<number, readonly number[]> = { 8: [0x3a], 16: [0x3b], 32: [0x36] };
+
+/** 64-bit ops whose low half needs the low halves of their arguments alone, as i32 ops. */
+const NARROW_OPS: Record<string, number> = {
+  'i64.add': 0x6a,
+  'i64.sub': 0x6b,
+  'i64.mul': 0x6c,
+  'i64.and': 0x71,
+  'i64.or': 0x72,
+  'i64.xor': 0x73,
+};
+
+const MASK32 = 0xffff_ffffn;
+
+function isMask32(node: Node): boolean {
+  const mask = node.op === 'i64.and' ? node.args[1] : undefined;
+  return mask !== undefined && mask.op === 'const' && mask.imm === MASK32;
+}
+
+/** A shift count that means the same for 32 bits, or undefined. */
+function constantCount(node: Node): number | undefined {
+  if (node.op !== 'const') return undefined;
+  const count = Number((node.imm as bigint) & 63n);
+  return count < 32 ? count : undefined;
+}
+
 export function loadOpcode(access: Access): readonly number[] {
   return LOAD[access];
 }
@@ -100,6 +131,7 @@ export abstract class BodyEmitter {
   emitBody(body: Body): void {
     this.#variables = body.locals.map((type) => this.allocate(VALUE_TYPE[type]));
     this.#locals.clear();
+    this.#narrow.clear();
     this.#block(body.block);
   }
 
@@ -146,9 +178,9 @@ export abstract class BodyEmitter {
     this.f.memory(LOAD[access], offset);
   }
 
-  protected writeField(field: FieldRef, access: Access, value: () => void): void {
+  protected writeField(field: FieldRef, access: Access, value: Node): void {
     const offset = this.fieldAddress(field);
-    value();
+    this.value(value);
     this.f.memory(STORE[access], offset);
   }
 
@@ -166,12 +198,15 @@ export abstract class BodyEmitter {
       case 'slot.offset':
         return; // rematerialised at each use
       case 'state.write':
-        this.writeField(node.field as FieldRef, node.access as Access, () =>
-          this.value(node.args[0] as Node),
-        );
+        this.writeField(node.field as FieldRef, node.access as Access, node.args[0] as Node);
         return;
       case 'state.read':
         if (node.uses === 0) return;
+        if (node.access === 'i64.32s' || node.access === 'i64.32u') {
+          this.readField(node.field as FieldRef, 'i32');
+          f.set(this.#defineNarrow(node, node.access === 'i64.32s'));
+          return;
+        }
         this.readField(node.field as FieldRef, node.access as Access);
         f.set(this.#define(node));
         return;
@@ -246,9 +281,112 @@ export abstract class BodyEmitter {
         if (this.dialectStatement(node)) return;
         // A pure value: one use is emitted where it is used, several through a local.
         if (node.uses <= 1) return;
+        if (node.op === 'i64.extend32_s' || isMask32(node)) {
+          this.low32(node);
+          f.set(this.#defineNarrow(node, node.op === 'i64.extend32_s'));
+          return;
+        }
         this.#compute(node);
         f.set(this.#define(node));
     }
+  }
+
+  /**
+   * Values known by their low 32 bits: held in i32 locals, extended where 64 bits are asked for. Most guest
+   * arithmetic is 32 bits wide; widening each result twice, for the register and for the flags, costs more
+   * than the arithmetic.
+   */
+  readonly #narrow = new Map<Node, { readonly local: number; readonly signed: boolean }>();
+
+  #defineNarrow(node: Node, signed: boolean): number {
+    const local = this.allocate(I32);
+    this.#narrow.set(node, { local, signed });
+    return local;
+  }
+
+  /** True when the i64 `node` is the sign extension of its low 32 bits, by its form. */
+  protected isNarrowSigned(node: Node): boolean {
+    const narrow = this.#narrow.get(node);
+    if (narrow !== undefined) return narrow.signed;
+    if (node.op === 'const') return BigInt.asIntN(32, node.imm as bigint) === BigInt.asIntN(64, node.imm as bigint);
+    return node.op === 'i64.extend32_s' && !this.#locals.has(node);
+  }
+
+  /** Pushes the low 32 bits of an i64 value as i32. */
+  protected low32(node: Node): void {
+    const f = this.f;
+    const local = this.#locals.get(node);
+    if (local !== undefined) {
+      f.get(local).wrap();
+      return;
+    }
+    const narrow = this.#narrow.get(node);
+    if (narrow !== undefined) {
+      f.get(narrow.local);
+      return;
+    }
+    const [left, right] = node.args as readonly [Node, Node];
+    switch (node.op) {
+      case 'const':
+        f.i32Const(Number(BigInt.asIntN(32, node.imm as bigint)));
+        return;
+      case 'i64.extend32_s':
+        this.low32(left);
+        return;
+      case 'i64.extend_i32_s':
+      case 'i64.extend_i32_u':
+        this.value(left);
+        return;
+      case 'i64.and':
+        if (isMask32(node)) {
+          this.low32(left);
+          return;
+        }
+        break;
+      case 'select':
+        this.low32(right);
+        this.low32(node.args[2] as Node);
+        this.value(left);
+        f.select();
+        return;
+      case 'i64.shl': {
+        const count = constantCount(right);
+        if (count === undefined) break;
+        this.low32(left);
+        f.i32Const(count).op(0x74);
+        return;
+      }
+      case 'i64.shr_u': {
+        const count = constantCount(right);
+        if (count === undefined || !this.#isZeroExtended(left)) break;
+        this.low32(left);
+        f.i32Const(count).op(0x76);
+        return;
+      }
+      case 'i64.shr_s': {
+        const count = constantCount(right);
+        if (count === undefined || !this.isNarrowSigned(left)) break;
+        this.low32(left);
+        f.i32Const(count).op(0x75);
+        return;
+      }
+      default:
+    }
+    const op = NARROW_OPS[node.op];
+    if (op !== undefined) {
+      this.low32(left);
+      this.low32(right);
+      f.op(op);
+      return;
+    }
+    this.value(node);
+    f.wrap();
+  }
+
+  #isZeroExtended(node: Node): boolean {
+    const narrow = this.#narrow.get(node);
+    if (narrow !== undefined) return !narrow.signed;
+    return isMask32(node) && !this.#locals.has(node);
   }
 
   /** Pushes the value of `node`. */
@@ -256,6 +394,16 @@ export abstract class BodyEmitter {
     const local = this.#locals.get(node);
     if (local !== undefined) {
       this.f.get(local);
+      return;
+    }
+    const narrow = this.#narrow.get(node);
+    if (narrow !== undefined) {
+      this.f.get(narrow.local).op(narrow.signed ? 0xac : 0xad);
+      return;
+    }
+    if (node.op === 'i64.extend32_s' || isMask32(node)) {
+      this.low32(node.args[0] as Node);
+      this.f.op(node.op === 'i64.extend32_s' ? 0xac : 0xad);
       return;
     }
     this.#compute(node);
@@ -364,8 +512,14 @@ export abstract class BodyEmitter {
     }
     f.end();
     if (update) this.#places.set(node, { place, address });
-    f.get(place).memory(LOAD[memoryAccess(width, signed)], 0);
-    f.set(this.#define(node));
+    f.get(place);
+    if (width <= 32) {
+      f.memory(NARROW_LOAD[signed ? 1 : 0][width] as readonly number[], 0);
+      f.set(this.#defineNarrow(node, signed));
+    } else {
+      f.memory(LOAD[memoryAccess(width, signed)], 0);
+      f.set(this.#define(node));
+    }
   }
 
   #store(node: Node): void {
@@ -374,13 +528,16 @@ export abstract class BodyEmitter {
     const bytes = width / 8;
     const access = memoryAccess(width, false);
     const address = this.#addressLocal(node.args[0] as Node);
-    const value = this.allocate(width === 128 ? V128 : I64);
-    this.value(node.args[1] as Node);
+    const narrow = width <= 32;
+    const value = this.allocate(width === 128 ? V128 : narrow ? I32 : I64);
+    if (narrow) this.low32(node.args[1] as Node);
+    else this.value(node.args[1] as Node);
     f.set(value);
+    const store = narrow ? (NARROW_STORE[width] as readonly number[]) : STORE[access];
     const entry = this.#hit(address, bytes, TLB.write);
     f.if();
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
-    f.get(value).memory(STORE[access], 0);
+    f.get(value).memory(store, 0);
     f.else();
     if (this.leavesOnMiss) {
       this.enterNested();
@@ -388,7 +545,7 @@ export abstract class BodyEmitter {
       this.leaveNested();
     } else {
       this.bounceAddress();
-      f.get(value).memory(STORE[access], 0);
+      f.get(value).memory(store, 0);
       this.#pushAddressHalves(address);
       f.i32Const(bytes).call(this.imports.storeSlow).if();
       this.leaveFaulted();
@@ -405,8 +562,13 @@ export abstract class BodyEmitter {
     assert(found !== undefined, 'storeBack follows its load');
     const { place, address } = found;
     f.get(place);
-    this.value(node.args[1] as Node);
-    f.memory(STORE[memoryAccess(width, false)], 0);
+    if (width <= 32) {
+      this.low32(node.args[1] as Node);
+      f.memory(NARROW_STORE[width] as readonly number[], 0);
+    } else {
+      this.value(node.args[1] as Node);
+      f.memory(STORE[memoryAccess(width, false)], 0);
+    }
     if (this.leavesOnMiss) return; // an update that hit is at its place
     f.get(place);
     this.bounceAddress();

@@ -1,4 +1,4 @@
-import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
+import type { Access, Block, FieldRef, Node, Value } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
 import { CS, describe, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
@@ -57,6 +57,9 @@ export class RegionEmitter extends BodyEmitter {
   readonly #left: number;
   readonly #right: number;
   readonly #result: number;
+  readonly #left32: number;
+  readonly #right32: number;
+  readonly #result32: number;
   readonly #kind: number;
   /** budget left, in bytes of records, before the present block */
   readonly #rest: number;
@@ -93,6 +96,9 @@ export class RegionEmitter extends BodyEmitter {
     this.#left = f.local(I64);
     this.#right = f.local(I64);
     this.#result = f.local(I64);
+    this.#left32 = f.local(I32);
+    this.#right32 = f.local(I32);
+    this.#result32 = f.local(I32);
     this.#kind = f.local(I32);
     this.#rest = f.local(I32);
     this.#ripBase = f.local(I64);
@@ -438,15 +444,28 @@ export class RegionEmitter extends BodyEmitter {
         const recipe = node.imm as Recipe;
         // All operands are read before any place is written: they may be the same locals.
         if (recipe === RECIPE.logic) {
-          this.value(result);
-          f.set(this.#result);
+          const narrow = this.isNarrowSigned(result);
+          if (narrow) {
+            this.low32(result);
+            f.set(this.#result32);
+          } else {
+            this.value(result);
+            f.set(this.#result);
+          }
+          this.#recipe = narrow ? RECIPE.logic32 : recipe;
+        } else if (this.isNarrowSigned(left) && this.isNarrowSigned(right) && this.isNarrowSigned(result)) {
+          this.low32(left);
+          this.low32(right);
+          this.low32(result);
+          f.set(this.#result32).set(this.#right32).set(this.#left32);
+          this.#recipe = recipe === RECIPE.add ? RECIPE.add32 : RECIPE.sub32;
         } else {
           this.value(left);
           this.value(right);
           this.value(result);
           f.set(this.#result).set(this.#right).set(this.#left);
+          this.#recipe = recipe;
         }
-        this.#recipe = recipe;
         if (this.#nesting > 0) this.#toFields();
         return true;
       }
@@ -478,38 +497,42 @@ export class RegionEmitter extends BodyEmitter {
   /** Computes all flag fields from the recipe's operands. */
   #compute(recipe: Recipe): void {
     const b = new RecipeFormula(shapeOf(0));
-    const local = (index: number): ReturnType<RecipeFormula['i64']> =>
-      b.readState({ kind: 'fixed', offset: -index }, 'i64');
-    b.write(recipe, local(this.#left), local(this.#right), local(this.#result));
-    const before = this.#recipe;
-    this.#recipe = RECIPE.fields;
-    const nested = new FormulaEmitter(
+    const narrow = recipe >= RECIPE.add32;
+    // Negative offsets stand for locals by number.
+    const operand = (wide: number, small: number): Value =>
+      narrow
+        ? b.pure('i64.extend_i32_s', b.readState({ kind: 'fixed', offset: -small }, 'i32'))
+        : b.readState({ kind: 'fixed', offset: -wide }, 'i64');
+    b.write(
+      recipe,
+      operand(this.#left, this.#left32),
+      operand(this.#right, this.#right32),
+      operand(this.#result, this.#result32),
+    );
+    this.#formulas().emitBody(b.finish());
+  }
+
+  #formulas(): FormulaEmitter {
+    return new FormulaEmitter(
       this.f,
       this.imports,
       (field) => this.#flags.get(field) as number,
       (type) => this.allocate(type),
     );
-    nested.emitBody(b.finish());
-    this.#recipe = before;
   }
 
   /** Computes the flag fields by the kind that #kind holds. */
   #resolveDynamic(): void {
     const f = this.f;
     f.get(this.#kind).if();
-    f.get(this.#kind).i32Const(RECIPE.sub).op(0x46).if();
-    this.#compute(RECIPE.sub);
-    f.else();
-    f.get(this.#kind).i32Const(RECIPE.logic).op(0x46).if();
-    this.#compute(RECIPE.logic);
-    f.else();
-    f.get(this.#kind).i32Const(RECIPE.add).op(0x46).if();
-    this.#compute(RECIPE.add);
-    f.else();
+    const kinds = [RECIPE.sub32, RECIPE.sub, RECIPE.logic32, RECIPE.logic, RECIPE.add32, RECIPE.add] as const;
+    for (const kind of kinds) {
+      f.get(this.#kind).i32Const(kind).op(0x46).if();
+      this.#compute(kind);
+      f.else();
+    }
     this.#loadFlags();
-    f.end();
-    f.end();
-    f.end();
+    for (const _ of kinds) f.end();
     f.i32Const(RECIPE.fields).set(this.#kind);
     f.end();
   }
@@ -521,10 +544,17 @@ export class RegionEmitter extends BodyEmitter {
       case RECIPE.add:
         f.get(this.#result).get(this.#left).op(0x54); // sum < left, unsigned
         return;
+      case RECIPE.add32:
+        f.get(this.#result32).get(this.#left32).op(0x49);
+        return;
       case RECIPE.sub:
         f.get(this.#left).get(this.#right).op(0x54);
         return;
+      case RECIPE.sub32:
+        f.get(this.#left32).get(this.#right32).op(0x49);
+        return;
       case RECIPE.logic:
+      case RECIPE.logic32:
         f.i32Const(0);
         return;
       default:
@@ -536,60 +566,46 @@ export class RegionEmitter extends BodyEmitter {
   /** Pushes condition `code` as 0 or 1, fused with the comparison it follows. */
   #condition(code: number): void {
     const f = this.f;
-    const negate = (code & 1) !== 0;
+    const negate = code & 1;
     const pair = code >> 1;
     const recipe = this.#recipe;
-    if (recipe === RECIPE.sub) {
-      const compare = SUB_CONDITIONS[pair];
-      if (compare !== undefined) {
-        f.get(this.#left)
-          .get(this.#right)
-          .op(compare[negate ? 1 : 0] as number);
+    switch (recipe) {
+      case RECIPE.sub:
+      case RECIPE.sub32: {
+        const op = SUB_CONDITIONS[pair]?.[negate];
+        if (op === undefined) break;
+        if (recipe === RECIPE.sub) f.get(this.#left).get(this.#right).op(op);
+        else f.get(this.#left32).get(this.#right32).op(op - I64_TO_I32_COMPARE);
         return;
       }
+      case RECIPE.logic:
+      case RECIPE.logic32: {
+        // CF and OF are 0: below never holds, less means negative.
+        const op = LOGIC_CONDITIONS[pair]?.[negate];
+        if (op === undefined) break;
+        if (recipe === RECIPE.logic) f.get(this.#result).i64Const(0n).op(op);
+        else f.get(this.#result32).i32Const(0).op(op - I64_TO_I32_COMPARE);
+        return;
+      }
+      default:
     }
     if (recipe !== DYNAMIC && recipe !== RECIPE.fields && recipe !== RECIPE.memory) {
-      if (pair === 2) {
-        f.get(this.#result)
-          .i64Const(0n)
-          .op(negate ? 0x52 : 0x51);
-        return;
-      }
-      if (pair === 4 || (recipe === RECIPE.logic && pair === 6)) {
-        // Sign; after a logical operation OF is 0, so less means negative.
-        f.get(this.#result)
-          .i64Const(0n)
-          .op(negate ? 0x59 : 0x53);
-        return;
-      }
-      if (recipe === RECIPE.logic && pair === 7) {
-        f.get(this.#result)
-          .i64Const(0n)
-          .op(negate ? 0x55 : 0x57);
-        return;
-      }
-      if (recipe === RECIPE.logic && pair === 3) {
-        f.get(this.#result)
-          .i64Const(0n)
-          .op(negate ? 0x52 : 0x51);
+      if (pair === 2 || pair === 4) {
+        const op = (LOGIC_CONDITIONS[pair] as readonly [number, number])[negate] as number;
+        if (recipe >= RECIPE.add32) f.get(this.#result32).i32Const(0).op(op - I64_TO_I32_COMPARE);
+        else f.get(this.#result).i64Const(0n).op(op);
         return;
       }
       if (pair === 1) {
         this.#carry();
-        if (negate) f.i32Eqz();
+        if (negate === 1) f.i32Eqz();
         return;
       }
     }
     this.#toFields();
     const b = new RecipeFormula(shapeOf(0));
-    const nested = new FormulaEmitter(
-      f,
-      this.imports,
-      (field) => this.#flags.get(field) as number,
-      (type) => this.allocate(type),
-    );
     const condition = b.condition(code);
-    nested.pushValue(b.finish(), condition);
+    this.#formulas().pushValue(b.finish(), condition);
   }
 
   // --- fields
@@ -631,8 +647,9 @@ export class RegionEmitter extends BodyEmitter {
     f.get(CPU).memory(loadOpcode(access), offset);
   }
 
-  protected override writeField(field: FieldRef, access: Access, value: () => void): void {
+  protected override writeField(field: FieldRef, access: Access, node: Node): void {
     assert(field.kind === 'fixed', 'regions know their operands');
+    const value = (): void => this.value(node);
     const f = this.f;
     const offset = field.offset;
     if (isGpr(offset)) {
@@ -784,6 +801,18 @@ const SUB_CONDITIONS: Record<number, readonly [number, number]> = {
   7: [0x57, 0x55], // less or equal: le_s, gt_s
 };
 
+/** Comparison of a logical result with zero, by pair of conditions. */
+const LOGIC_CONDITIONS: Record<number, readonly [number, number]> = {
+  2: [0x51, 0x52],
+  3: [0x51, 0x52], // below or equal: equal alone
+  4: [0x53, 0x59], // sign
+  6: [0x53, 0x59],
+  7: [0x57, 0x55],
+};
+
+/** i64 comparison opcodes are those of i32 plus this. */
+const I64_TO_I32_COMPARE = 0x51 - 0x46;
+
 /** Narrows the register on the stack to what `access` at byte `at` reads. */
 function narrowRead(f: FunctionWriter, at: number, access: Access): void {
   if (at !== 0) f.i64Const(BigInt(8 * at)).op(0x88);
@@ -885,8 +914,8 @@ class FormulaEmitter extends BodyEmitter {
     const offset = (field as { offset: number }).offset;
     this.f.get(offset <= 0 ? -offset : this.#flag(offset));
   }
-  protected override writeField(field: FieldRef, _access: Access, value: () => void): void {
-    value();
+  protected override writeField(field: FieldRef, _access: Access, value: Node): void {
+    this.value(value);
     this.f.set(this.#flag((field as { offset: number }).offset));
   }
   protected fieldAddress(): number {
