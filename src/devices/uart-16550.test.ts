@@ -17,7 +17,14 @@ function setup() {
   const read = (offset: number) => uart.registers.read(offset, 1);
   const write = (offset: number, value: number) => uart.registers.write(offset, 1, value);
   const text = (string: string) => Uint8Array.from(string, (c) => c.charCodeAt(0));
-  return { clock, line, sent, uart, read, write, text, rooms: () => rooms };
+  /** What a driver does last: receive interrupts on, and then the port is left alone. */
+  const listen = (fcr: number) => {
+    write(2, fcr);
+    write(1, 0x01);
+    clock.advance(2_000_000);
+    rooms = 0;
+  };
+  return { clock, line, sent, uart, read, write, text, listen, rooms: () => rooms };
 }
 
 test('UART: bytes sent within a millisecond leave as one chunk', () => {
@@ -61,9 +68,8 @@ test('UART: the THR-empty interrupt follows enabling and every write, and IIR ac
 });
 
 test('UART: input below the trigger level interrupts as a character timeout, then as received data', () => {
-  const { line, uart, read, write, text, rooms } = setup();
-  write(2, 0x41); // FIFOs on, trigger at 4
-  write(1, 0x01);
+  const { line, uart, read, listen, text, rooms } = setup();
+  listen(0x41); // FIFOs on, trigger at 4
   assert.equal(uart.receive(text('abc')), 3);
   assert.equal(read(2), 0xcc);
   assert.equal(uart.receive(text('d')), 1);
@@ -73,15 +79,54 @@ test('UART: input below the trigger level interrupts as a character timeout, the
   assert.equal(rooms(), 1);
 });
 
-test('UART: it accepts 16 bytes with FIFOs and one without', () => {
-  const { uart, read, write, text } = setup();
+test('UART: it accepts 16 bytes with FIFOs and one without, and offers room for the rest', () => {
+  const { clock, uart, read, write, listen, text, rooms } = setup();
+  listen(0);
   assert.equal(uart.receive(text('xyz')), 1);
+  assert.equal(uart.receive(text('yz')), 0);
   assert.equal(String.fromCharCode(read(0)), 'x');
-  write(2, 0x01);
+  assert.equal(rooms(), 1);
+  listen(0x01);
   assert.equal(uart.receive(text('0123456789abcdefgh')), 16);
-  assert.equal(read(5) & 0x01, 1);
+  assert.equal(read(5) & 0x03, 1, 'data ready, no overrun');
   write(2, 0x03); // clears the receive FIFO
   assert.equal(read(5) & 0x01, 0);
+  clock.advance(2_000_000);
+  assert.equal(uart.receive(text('gh')), 2);
+});
+
+test('UART: nothing is taken before a driver has enabled the receive interrupt and settled', () => {
+  const { clock, uart, read, write, text, rooms } = setup();
+  assert.equal(uart.receive(text('uname')), 0);
+  write(1, 0x01); // as Linux does it: interrupts first, then the FIFOs, which empties them
+  write(2, 0x01);
+  assert.equal(uart.receive(text('uname')), 0);
+  write(2, 0x07);
+  write(3, 0x03);
+  clock.advance(999_999);
+  assert.equal(uart.receive(text('uname')), 0);
+  assert.equal(rooms(), 0);
+  clock.advance(1);
+  assert.equal(rooms(), 1, 'it asks for the input that was held back');
+  assert.equal(uart.receive(text('uname')), 5);
+  assert.equal(String.fromCharCode(read(0), read(0)), 'un');
+  write(1, 0);
+  assert.equal(uart.receive(text('x')), 0, 'the driver has closed the port');
+});
+
+test('UART: a guest that polls for input gets it, one that polls to send does not', () => {
+  const { uart, read, write, text } = setup();
+  for (let byte = 0; byte < 100; byte++) {
+    read(5);
+    read(5);
+    write(0, 0x2e);
+  }
+  assert.equal(uart.receive(text('y')), 0);
+  for (let look = 0; look < 16; look++) assert.equal(read(5) & 0x01, 0);
+  assert.equal(uart.receive(text('y')), 1);
+  assert.equal(read(5) & 0x01, 1);
+  assert.equal(String.fromCharCode(read(0)), 'y');
+  assert.equal(uart.receive(text('z')), 1, 'it still polls');
 });
 
 test('UART: loopback returns what is sent, keeps it from the wire and reports overrun', () => {

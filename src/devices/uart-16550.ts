@@ -11,6 +11,11 @@
  * ```
  * Left out: baud rate and frame timing (a byte is sent the moment it is written), parity and framing
  * errors, break, DMA modes; OUT2 does not gate the interrupt, as simple kernels never set it.
+ *
+ * A line has no flow control that a guest would have to know about: what arrives before a driver
+ * listens is lost. Here nothing arrives then; it waits at the sender. A guest listens when it has
+ * enabled the receive interrupt, or when it does nothing but poll LSR, and in both cases when it has
+ * left FIFOs and line format alone for a moment: drivers empty the FIFO while they set the port up.
  */
 import type { Clock, Device, InterruptLine, RegisterBank, Timer } from '../bus/mod.ts';
 import {
@@ -60,6 +65,11 @@ const MSR_RI = 0x40;
 const FIFO_BYTES = 16;
 const TRIGGER_LEVELS = [1, 4, 8, 14] as const;
 
+/** Reads of LSR in a row, with nothing else done to the port, that no sender needs: a poll for input. */
+const POLLING_READS = 16;
+/** A driver that sets the port up is through with it so long after its last FCR or LCR write. */
+const SETTLE_NANOSECONDS = 1_000_000;
+
 /** Transmitted bytes wait this long for company, so that a message is one chunk and not fifty. */
 const FLUSH_NANOSECONDS = 1_000_000;
 const CHUNK_BYTES = 1024;
@@ -84,7 +94,7 @@ export interface Uart16550Options {
   readonly line: InterruptLine;
   /** Bytes the guest sent; the array is the receiver's to keep. */
   readonly output: (bytes: Uint8Array) => void;
-  /** The receive FIFO ran empty: more input is welcome. */
+  /** The receive FIFO ran empty, or the guest began to listen: more input is welcome. */
   readonly onInputRoom?: () => void;
   readonly name?: string;
 }
@@ -117,6 +127,12 @@ export class Uart16550 implements Device {
   #thrEmptyPending = false;
   #received: number[] = [];
 
+  /** reads of LSR since the last write, up to POLLING_READS */
+  #polls = 0;
+  /** fires when the port has been left alone for SETTLE_NANOSECONDS; armed until then */
+  readonly #settleTimer: Timer;
+  #isSettled = true;
+
   /** bytes sent and not yet handed on; flushed before every save */
   readonly #sent = new Uint8Array(CHUNK_BYTES);
   #sentLength = 0;
@@ -128,6 +144,10 @@ export class Uart16550 implements Device {
     this.#onInputRoom = options.onInputRoom ?? (() => {});
     this.#clock = options.clock;
     this.#flushTimer = options.clock.timer(() => this.flush());
+    this.#settleTimer = options.clock.timer(() => {
+      this.#isSettled = true;
+      if (this.#isListening()) this.#onInputRoom();
+    });
     this.registers = byteBank(
       (offset) => this.#read(offset),
       (offset, value) => this.#write(offset, value),
@@ -163,6 +183,7 @@ export class Uart16550 implements Device {
         this.#overrun = state.overrun;
         this.#thrEmptyPending = state.thrEmptyPending;
         this.#received = Array.from(state.received);
+        this.#forgetListener();
       },
     });
   }
@@ -179,12 +200,16 @@ export class Uart16550 implements Device {
     this.#overrun = false;
     this.#thrEmptyPending = false;
     this.#received = [];
+    this.#forgetListener();
     this.#updateLine();
   }
 
-  /** Offers input to the guest; returns how many leading bytes the FIFO took. */
+  /**
+   * Offers input to the guest; returns how many leading bytes the FIFO took. Never takes more than
+   * it holds, and nothing while no one listens: offer the rest again later.
+   */
   receive(input: Uint8Array): number {
-    if (this.#mcr & MCR_LOOP) return 0;
+    if (!this.#isListening()) return 0;
     const accepted = Math.min(input.length, this.#capacity() - this.#received.length);
     if (accepted <= 0) return 0;
     for (let index = 0; index < accepted; index++) this.#received.push(input[index] as number);
@@ -199,6 +224,23 @@ export class Uart16550 implements Device {
     this.#sentLength = 0;
     this.#flushTimer.cancel();
     this.#output(chunk);
+  }
+
+  #isListening(): boolean {
+    if (this.#mcr & MCR_LOOP || !this.#isSettled) return false;
+    return (this.#ier & IER_RECEIVED) !== 0 || this.#polls >= POLLING_READS;
+  }
+
+  /** The port is as it is after power-on or a restore: nobody has been seen polling. */
+  #forgetListener(): void {
+    this.#polls = 0;
+    this.#isSettled = true;
+    this.#settleTimer.cancel();
+  }
+
+  #unsettle(): void {
+    this.#isSettled = false;
+    this.#settleTimer.arm(this.#clock.now() + SETTLE_NANOSECONDS);
   }
 
   #capacity(): number {
@@ -224,6 +266,7 @@ export class Uart16550 implements Device {
       case 4:
         return this.#mcr;
       case 5: {
+        if (this.#polls < POLLING_READS) this.#polls++;
         const status =
           LSR_TRANSMITTER_IDLE |
           (this.#received.length > 0 ? LSR_DATA_READY : 0) |
@@ -248,6 +291,7 @@ export class Uart16550 implements Device {
   }
 
   #write(offset: number, value: number): void {
+    this.#polls = 0;
     switch (offset) {
       case 0:
         if (this.#lcr & LCR_DLAB) this.#divisor = (this.#divisor & 0xff00) | value;
@@ -267,10 +311,12 @@ export class Uart16550 implements Device {
         // Switching the FIFOs on or off empties them.
         if ((value ^ this.#fcr) & FCR_ENABLE || value & FCR_CLEAR_RECEIVE) this.#received = [];
         this.#fcr = value & FCR_ENABLE ? value & FCR_KEPT : 0;
+        this.#unsettle();
         this.#updateLine();
         break;
       case 3:
         this.#lcr = value;
+        this.#unsettle();
         break;
       case 4:
         this.#writeModemControl(value & MCR_KEPT);
