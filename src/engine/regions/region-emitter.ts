@@ -34,6 +34,10 @@ function isGpr(offset: number): boolean {
 /** A recipe that is only known at run time. */
 const DYNAMIC = -1;
 
+/** Groups of locals that flags can be in. */
+type FlagPlace = 'fields' | 'wide' | 'narrow';
+const EVERY_PLACE: readonly FlagPlace[] = ['fields', 'wide', 'narrow'];
+
 type Label =
   | { readonly kind: 'block' | 'loop'; readonly target: RegionBlock }
   | { readonly kind: 'other' };
@@ -75,6 +79,9 @@ export class RegionEmitter extends BodyEmitter {
   readonly #pools = new Map<ValueType, number[]>();
   readonly #taken = new Map<ValueType, number>();
   #recipe: Recipe | typeof DYNAMIC = RECIPE.fields;
+  /** flag places that may hold other than zero */
+  #live = new Set<FlagPlace>();
+  #nestedFlags = false;
   #nesting = 0;
   #block!: RegionBlock;
   #instruction!: RegionInstruction;
@@ -286,6 +293,7 @@ export class RegionEmitter extends BodyEmitter {
       this.f.loop();
       this.#labels.push({ kind: 'loop', target: block });
       this.#recipe = DYNAMIC;
+      this.#live = new Set(EVERY_PLACE);
       this.#within(block, merges);
       this.#labels.pop();
       this.f.end();
@@ -304,6 +312,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#labels.pop();
     this.f.end();
     this.#recipe = DYNAMIC;
+    this.#live = new Set(EVERY_PLACE);
     this.#tree(outermost);
   }
 
@@ -348,6 +357,7 @@ export class RegionEmitter extends BodyEmitter {
         instruction: this.#instruction,
         position: this.#position,
         recipe: this.#recipe,
+        live: new Set(this.#live),
         nesting: this.#nesting,
       };
       // Wasm blocks opened by the meaning's own `if` are labels like any other.
@@ -362,6 +372,7 @@ export class RegionEmitter extends BodyEmitter {
       this.#instruction = outer.instruction;
       this.#position = outer.position;
       this.#recipe = outer.recipe;
+      this.#live = outer.live;
       return;
     }
     if (this.#recipe !== DYNAMIC) f.i32Const(this.#recipe).set(this.#kind);
@@ -427,13 +438,19 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   protected override beforeNested(blocks: readonly Block[]): void {
-    if (blocks.some(touchesFlags)) this.#toFields();
+    if (!blocks.some(touchesFlags)) return;
+    this.#toFields();
+    this.#nestedFlags = true;
   }
   protected override enterNested(): void {
     this.#nesting++;
   }
   protected override leaveNested(): void {
     this.#nesting--;
+    if (this.#nestedFlags && this.#nesting === 0) {
+      this.#nestedFlags = false;
+      this.#live = new Set(EVERY_PLACE);
+    }
   }
 
   protected override dialectStatement(node: Node): boolean {
@@ -453,19 +470,23 @@ export class RegionEmitter extends BodyEmitter {
             f.set(this.#result);
           }
           this.#recipe = narrow ? RECIPE.logic32 : recipe;
+          this.#live.add(narrow ? 'narrow' : 'wide');
         } else if (this.isNarrowSigned(left) && this.isNarrowSigned(right) && this.isNarrowSigned(result)) {
           this.low32(left);
           this.low32(right);
           this.low32(result);
           f.set(this.#result32).set(this.#right32).set(this.#left32);
           this.#recipe = recipe === RECIPE.add ? RECIPE.add32 : RECIPE.sub32;
+          this.#live.add('narrow');
         } else {
           this.value(left);
           this.value(right);
           this.value(result);
           f.set(this.#result).set(this.#right).set(this.#left);
           this.#recipe = recipe;
+          this.#live.add('wide');
         }
+        this.#kill(this.#recipe >= RECIPE.add32 ? 'narrow' : 'wide');
         if (this.#nesting > 0) this.#toFields();
         return true;
       }
@@ -486,11 +507,39 @@ export class RegionEmitter extends BodyEmitter {
 
   // --- flags
 
+  /**
+   * Flag values that can no longer matter are set to zero, so that WebAssembly's compiler sees them die: an
+   * exit reads all places, and only the kind, which it cannot reason about, tells which count.
+   */
+  #kill(keep: FlagPlace | undefined): void {
+    const f = this.f;
+    for (const place of this.#live) {
+      if (place === keep) continue;
+      if (place === 'fields') {
+        for (const [field, local] of this.#flags) {
+          if (field === STATE.flagC) f.i32Const(0);
+          else f.i64Const(0n);
+          f.set(local);
+        }
+      } else if (place === 'wide') {
+        for (const local of [this.#left, this.#right, this.#result]) f.i64Const(0n).set(local);
+      } else {
+        for (const local of [this.#left32, this.#right32, this.#result32]) f.i32Const(0).set(local);
+      }
+    }
+    this.#live = new Set(keep === undefined ? [] : [keep]);
+  }
+
   /** Makes the flag fields' locals valid. */
   #toFields(): void {
     if (this.#recipe === DYNAMIC) this.#resolveDynamic();
     else if (this.#recipe === RECIPE.memory) this.#loadFlags();
     else if (this.#recipe !== RECIPE.fields) this.#compute(this.#recipe);
+    if (this.#recipe !== RECIPE.fields && this.#nesting === 0) {
+      this.#live.add('fields');
+      this.#kill('fields');
+    }
+    this.#live.add('fields');
     this.#recipe = RECIPE.fields;
   }
 
