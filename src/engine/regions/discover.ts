@@ -1,5 +1,6 @@
 import { type CodeMode, DECODED, type Decoder, MAX_INSTRUCTION_BYTES } from '../../x86/mod.ts';
 import { RECORD } from '../record.ts';
+import { TLB } from '../tlb-layout.ts';
 import { shapeKeyOf } from '../shape-key.ts';
 import { analyse, type RegionBlock, type RegionGraph, type RegionInstruction } from './graph.ts';
 
@@ -23,8 +24,8 @@ export interface CodeSource {
 
 export interface RegionLimits {
   readonly instructions: number;
-  /** pages before and after the base page that may take part */
-  readonly pagesAround: number;
+  /** pages that may take part: each but the first is checked whenever the region is entered */
+  readonly pages: number;
   /** calls inside calls that are taken into the region */
   readonly callDepth: number;
 }
@@ -47,7 +48,9 @@ interface Place {
   readonly context: CallContext;
 }
 
-const CONTEXT_SPAN = 2 ** 20;
+/** An indirect call that goes to more places than this is not followed. */
+const MAX_CALLEES = 2;
+const CONTEXT_SPAN = 2 ** 32;
 
 function keyOf(at: number, context: CallContext): number {
   return context.id * CONTEXT_SPAN + at + CONTEXT_SPAN / 2;
@@ -64,15 +67,21 @@ export function discover(
   const pages = new Map<number, number>();
   const placed = new Map<number, RegionInstruction>();
   const leaders = new Map<number, Place>([[keyOf(start, top), { at: start, context: top }]]);
-  const callees = new Map<number, CallContext>();
+  const callees = new Map<string, CallContext>();
   // Nearer code first: callees wait until their callers are complete.
   const pending: Place[][] = [[{ at: start, context: top }]];
   let contexts = 1;
   let count = 0;
 
+  /** True when the page of `at` takes part or may begin to: it needs its own place in the execute TLB. */
   const within = (at: number): boolean => {
     const page = Math.floor(at / PAGE);
-    return Math.abs(page) <= limits.pagesAround && source.frame(page) >= 0;
+    if (Math.abs(at) >= CONTEXT_SPAN / 2) return false;
+    if (!pages.has(page)) {
+      if (pages.size >= limits.pages) return false;
+      for (const other of pages.keys()) if ((page - other) % TLB.executeEntries === 0) return false;
+    }
+    return source.frame(page) >= 0;
   };
   const instructionAt = (at: number): RegionInstruction | undefined => {
     if (!read.has(at)) read.set(at, within(at) ? readInstruction(source, at, pages) : undefined);
@@ -105,24 +114,22 @@ export function discover(
       if (instruction.bails) break;
       const next = at + instruction.length;
       const { target, kind } = instruction;
-      if (
-        kind === 'call' &&
-        target !== undefined &&
-        context.depth < limits.callDepth &&
-        instructionAt(target) !== undefined
-      ) {
-        const callee: CallContext = {
-          id: contexts++,
-          depth: context.depth + 1,
-          parent: context,
-          returnAt: next,
-        };
-        callees.set(keyOf(at, context), callee);
-        lead(target, callee);
+      if (kind === 'call' && context.depth < limits.callDepth) {
+        for (const callee of calleesOf(instruction, source)) {
+          if (instructionAt(callee) === undefined) continue;
+          const inner: CallContext = {
+            id: contexts++,
+            depth: context.depth + 1,
+            parent: context,
+            returnAt: next,
+          };
+          callees.set(calleeKey(at, context, callee), inner);
+          lead(callee, inner);
+        }
       } else if (kind === 'return' && context.parent !== undefined)
         lead(context.returnAt, context.parent);
       else if (kind === 'branch' && target !== undefined) lead(target, context);
-      else if (instruction.profile !== 0) {
+      else if (kind === 'other' && instruction.profile !== 0) {
         for (const seen of source.targets(instruction.profile)) lead(seen, context);
       }
       if (instruction.encoding.attributes.has('ends')) break;
@@ -137,11 +144,23 @@ export function discover(
   return { root, blocks: ordered, pages, instructionCount: count };
 }
 
+/** Where a call goes: its target, or the places an indirect one was seen to go to, few of them. */
+function calleesOf(instruction: RegionInstruction, source: CodeSource): readonly number[] {
+  if (instruction.target !== undefined) return [instruction.target];
+  if (instruction.profile === 0) return [];
+  const seen = source.targets(instruction.profile);
+  return seen.length <= MAX_CALLEES ? seen : [];
+}
+
+function calleeKey(at: number, context: CallContext, callee: number): string {
+  return `${keyOf(at, context)}>${callee}`;
+}
+
 /** Blocks: from each leader to the next, or to the end of what was read. */
 function makeBlocks(
   leaders: ReadonlyMap<number, Place>,
   placed: ReadonlyMap<number, RegionInstruction>,
-  callees: ReadonlyMap<number, CallContext>,
+  callees: ReadonlyMap<string, CallContext>,
   source: CodeSource,
 ): Map<number, RegionBlock> {
   const blocks = new Map<number, RegionBlock>();
@@ -154,12 +173,18 @@ function makeBlocks(
       if (instruction === undefined) break;
       block.instructions.push(instruction);
       if (!instruction.bails) {
-        const callee = callees.get(keyOf(at, context));
         const { target, kind } = instruction;
         if (kind === 'branch' && target !== undefined)
           block.taken = blocks.get(keyOf(target, context));
-        else if (callee !== undefined) block.taken = blocks.get(keyOf(target as number, callee));
-        else if (kind === 'return' && context.parent !== undefined) {
+        else if (kind === 'call') {
+          for (const callee of calleesOf(instruction, source)) {
+            const inner = callees.get(calleeKey(at, context, callee));
+            const found = inner === undefined ? undefined : blocks.get(keyOf(callee, inner));
+            if (found === undefined) continue;
+            if (target !== undefined) block.taken = found;
+            else block.targets.push(found);
+          }
+        } else if (kind === 'return' && context.parent !== undefined) {
           block.taken = blocks.get(keyOf(context.returnAt, context.parent));
         } else if (instruction.profile !== 0) {
           for (const seen of source.targets(instruction.profile)) {
@@ -226,7 +251,7 @@ function readInstruction(
   const { encoding } = decoder;
   const relative = encoding.immediate === 'relb' || encoding.immediate === 'relz';
   const name = encoding.instruction.name;
-  const isIndirectJump = name === 'jmp' && !relative;
+  const isIndirectJump = (name === 'jmp' || name === 'call') && !relative;
   return {
     profile: isIndirectJump ? source.profile(at) : 0,
     kind: name === 'call' ? 'call' : name === 'ret' ? 'return' : relative ? 'branch' : 'other',

@@ -27,7 +27,7 @@ export const DEFAULT_POLICY: RegionPolicy = {
   heat: 2,
   eager: false,
   instructions: 250,
-  pagesAround: 1,
+  pages: 4,
   callDepth: 3,
 };
 
@@ -149,7 +149,7 @@ export class RegionCache {
     const index = this.#free.pop() ?? this.#next++;
     const bytes = this.#handlers.addFunctions(index, (helper, handlerType) => {
       const f = new FunctionWriter(4);
-      new RegionEmitter(f, helper, handlerType, graph).emitRegion();
+      new RegionEmitter(f, helper, handlerType, graph, source.record).emitRegion();
       return [{ name: `region@${first.at.toString(16)}`, code: f.finish() }];
     });
     const region: Region = {

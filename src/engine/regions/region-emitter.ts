@@ -54,6 +54,7 @@ type Label =
 export class RegionEmitter extends BodyEmitter {
   protected override readonly leavesOnMiss = true;
   readonly #graph: RegionGraph;
+  readonly #recordAt: (at: number) => number;
   readonly #handlerType: number;
   readonly #gprs: number[] = [];
   readonly #flags = new Map<number, number>();
@@ -93,9 +94,11 @@ export class RegionEmitter extends BodyEmitter {
     helper: (name: string) => number,
     handlerType: number,
     graph: RegionGraph,
+    recordAt: (at: number) => number,
   ) {
     super(f, { loadSlow: -1, updateSlow: -1, storeSlow: -1, helper });
     this.#graph = graph;
+    this.#recordAt = recordAt;
     this.#handlerType = handlerType;
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
     for (const field of FLAG_FIELDS)
@@ -234,15 +237,18 @@ export class RegionEmitter extends BodyEmitter {
       .op(0xac)
       .i64Add()
       .i64Store(STATE.regionBytes);
+    f.get(this.#rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
+    f.get(this.#exitRecord).if();
+    f.get(this.#exitRip).get(this.#exitRecord).memory([0x33], RECORD.start).i64Add().set(this.#exitRip);
+    f.end();
+    f.get(CPU).get(this.#exitRip).i64Store(STATE.rip);
+    f.get(CPU).get(this.#rest).i32Store(STATE.budget);
+    f.i32Const(EXIT.budget).return();
+    f.end();
     f.get(this.#exitRecord).if();
     f.get(CPU).get(this.#exitRip).i64Store(STATE.ripBase);
     f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add().get(CPU).get(TLB_BASE);
     f.get(this.#exitHandler).returnCallIndirect(this.#handlerType);
-    f.end();
-    f.get(this.#rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
-    f.get(CPU).get(this.#exitRip).i64Store(STATE.rip);
-    f.get(CPU).get(this.#rest).i32Store(STATE.budget);
-    f.i32Const(EXIT.budget).return();
     f.end();
     emitDispatch(f, this.#handlerType, this.#exitRip, this.#rest, CPU, TLB_BASE);
   }
@@ -260,6 +266,24 @@ export class RegionEmitter extends BodyEmitter {
     f.i32Const(record).set(this.#exitRecord);
     f.i32Const(handler).set(this.#exitHandler);
     this.#pushRipBase(Math.floor(at / PAGE));
+    f.set(this.#exitRip);
+    this.#leave();
+  }
+
+  /** Leaves to the instruction at `at`: straight to its record when it has one in a page that was checked. */
+  #leaveTo(at: number): void {
+    const f = this.f;
+    const page = Math.floor(at / PAGE);
+    const record = this.#graph.pages.has(page) ? this.#recordAt(at) : 0;
+    if (record === 0) {
+      this.#pushRip(at);
+      f.set(this.#exitRip);
+      this.#leaveByRip();
+      return;
+    }
+    f.i32Const(record).set(this.#exitRecord);
+    f.i32Const(record).i32Load(RECORD.handler).set(this.#exitHandler);
+    this.#pushRipBase(page);
     f.set(this.#exitRip);
     this.#leave();
   }
@@ -336,9 +360,7 @@ export class RegionEmitter extends BodyEmitter {
     if (last.encoding.attributes.has('ends')) return;
     if (block.next !== undefined) this.#branchTo(block, block.next);
     else {
-      this.#pushRip(last.at + last.length);
-      f.set(this.#exitRip);
-      this.#leaveByRip();
+      this.#leaveTo(last.at + last.length);
     }
   }
 
@@ -763,9 +785,7 @@ export class RegionEmitter extends BodyEmitter {
       this.#branchTo(this.#block, taken);
       return;
     }
-    this.#pushRip(target as number);
-    this.f.set(this.#exitRip);
-    this.#leaveByRip();
+    this.#leaveTo(target as number);
   }
 
   /** Goes to the target whose offset is in `offset`, by halving; falls out when it is none of them. */
