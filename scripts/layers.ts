@@ -29,7 +29,7 @@ const layers: Readonly<Record<string, Layer>> = {
   devices: { imports: ['util', 'memory', 'state', 'bus'] },
   // Offers what the bus calls a `BlockBackend`; a device knows the contract alone.
   block: { imports: ['util', 'state', 'bus'] },
-  net: { imports: ['util', 'state'] },
+  net: { imports: ['util', 'state', 'bus'] },
   machine: { imports: 'below' },
   snapshot: { imports: 'below' },
   migration: { imports: 'below' },

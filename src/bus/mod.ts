@@ -3,3 +3,16 @@ export { Bus, openBus } from './bus.ts';
 export type { Clock, Nanoseconds, Timer } from './clock.ts';
 export type { AccessSize, Device, RegisterBank } from './device.ts';
 export { type InterruptController, type InterruptLine, unconnectedLine } from './interrupt-line.ts';
+export {
+  type FrameOffload,
+  GSO_NONE,
+  GSO_TCP4,
+  GSO_TCP6,
+  type GsoKind,
+  type Link,
+  type LinkOffloads,
+  type LinkReceiver,
+  MAX_FRAME_BYTES,
+  NO_OFFLOADS,
+  PLAIN_FRAME,
+} from './link.ts';

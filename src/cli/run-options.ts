@@ -9,8 +9,12 @@ export interface RunOptions {
   readonly initrd?: string;
   readonly cmdline?: string;
   readonly disk: readonly DiskOptions[];
+  readonly net: string;
+  readonly publish: readonly string[];
+  readonly netDump?: string;
   readonly memory: string;
   readonly cpus: number;
+  readonly cpu?: string;
   readonly serial: string;
   readonly engine: 'auto' | 'bt' | 'kvm' | 'interp' | 'reference';
   readonly debugExit: boolean;
@@ -25,7 +29,6 @@ export interface RunOptions {
 const later: readonly (readonly [flags: string, what: string])[] = [
   ['--firmware <name>', 'booting from firmware is'],
   ['--cdrom <file>', 'CD-ROM drives are'],
-  ['-p, --publish <ports...>', 'networks are'],
 ];
 
 /** Adds the options of `viv run` to a command. */
@@ -43,6 +46,10 @@ export function addRunOptions(command: Command): Command {
     )
     .option('--memory <size>', 'memory of the machine', '512M')
     .option('--cpus <number>', 'number of processors', wholeNumber, 1)
+    .option(
+      '--cpu <model>',
+      'what the processor announces: v1, v2 (the default) or max, then features\nto add or remove, as in v2,+avx,-smap',
+    )
     .option('--serial <where>', 'the serial line: stdio, none, FILE or unix:PATH', 'stdio')
     .addOption(
       new Option('--console <kind>', 'the console device')
@@ -54,7 +61,20 @@ export function addRunOptions(command: Command): Command {
         .choices(['auto', 'bt', 'kvm', 'interp', 'reference'])
         .default('auto'),
     )
-    .addOption(new Option('--net <kind>').choices(['none', 'user']).default('none').hideHelp())
+    .option(
+      '--net <kind>',
+      'none, or user: a network without privileges, in which 10.0.2.2 (host.vivarium) is this host.\n' +
+        'user,allow=RULE,... limits what the guest reaches: host, an address, a network, a name or\n' +
+        '*.name, each with :PORT or :FIRST-LAST; an empty allow= denies everything',
+      'none',
+    )
+    .option(
+      '-p, --publish <ports>',
+      '[ADDRESS:]HOST:GUEST[/udp]: a port of this host that leads into the guest; repeatable',
+      (text: string, ports: readonly string[]) => [...ports, text],
+      [],
+    )
+    .option('--net-dump <file>', 'capture every frame, for tcpdump or Wireshark')
     .option('--debug-exit', 'a guest write of N to port 0xf4 exits with (N<<1)|1', false)
     .option('--no-reboot', 'exit when the guest resets instead of starting it again')
     .option('--timeout <seconds>', 'stop after so long, with exit code 124', seconds)
@@ -71,7 +91,6 @@ export function refuseLaterOptions(command: Command): void {
       throw notYet(`${option.long}: ${what}`);
     }
   }
-  if (command.getOptionValue('net') !== 'none') throw notYet('--net user: networks are');
   if (command.getOptionValue('console') !== 'serial') {
     throw notYet('--console virtio: the virtio console is');
   }

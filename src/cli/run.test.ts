@@ -188,7 +188,8 @@ describe('viv run', { timeout: 60_000 }, () => {
     ['a planned engine', ['--kernel', '@', '--engine', 'kvm'], /"kvm" is not there yet/],
     ['a timeout that is no number', ['--timeout', 'soon'], /'soon' is invalid/],
     ['firmware', ['--firmware', 'ovmf'], /--firmware: .* not there yet/],
-    ['networks', ['--net', 'user'], /--net user: networks are not there yet/],
+    ['an unknown network', ['--net', 'bridge'], /"bridge" is no network/],
+    ['a forward without a network', ['-p', '8080:80'], /-p needs a network/],
     ['the virtio console', ['--console', 'virtio'], /not there yet/],
     [
       'a serial file that cannot be',

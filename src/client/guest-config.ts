@@ -2,6 +2,7 @@ import type { BoardConfig } from '../machine/config.ts';
 import { defaultGuest } from '../platform/node/mod.ts';
 import { diskConfig } from './disks.ts';
 import { type OwnBytes, readImage } from './images.ts';
+import type { CheckedNetwork } from './network.ts';
 import type { CheckedOptions } from './options.ts';
 
 /** What a machine boots. */
@@ -12,7 +13,10 @@ interface GuestImages {
 }
 
 /** Brings the images of checked options into memory: a description that needs no more I/O. */
-export async function buildConfig(options: CheckedOptions): Promise<BoardConfig> {
+export async function buildConfig(
+  options: CheckedOptions,
+  network: CheckedNetwork | undefined,
+): Promise<BoardConfig> {
   const guest = await loadGuest(options);
   const cmdline = [options.cmdline ?? guest.cmdline, options.appendCmdline]
     .filter((part) => part !== undefined && part !== '')
@@ -21,11 +25,13 @@ export async function buildConfig(options: CheckedOptions): Promise<BoardConfig>
     memoryBytes: options.memory,
     cpus: options.cpus,
     engine: options.engine,
+    ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
     kernel: guest.kernel,
     ...(guest.initrd === undefined ? {} : { initrd: guest.initrd }),
     cmdline,
     debugExit: options.debugExit,
     disks: options.disks.map(diskConfig),
+    ...(network === undefined ? {} : { network: { mac: network.mac } }),
   };
 }
 

@@ -1,6 +1,11 @@
 import type { BoardConfig, MachineStats } from '../machine/config.ts';
 import { ControlBlock, type MachineEnd, type MachineMessage } from '../platform/mod.ts';
-import { type MachineThread, startMachineThread } from '../platform/node/mod.ts';
+import {
+  type MachineThread,
+  type NetworkThread,
+  startMachineThread,
+  startNetworkThread,
+} from '../platform/node/mod.ts';
 import { assert, VivariumError } from '../util/mod.ts';
 import { MachineConsole } from './console.ts';
 import { ConsoleInput } from './console-input.ts';
@@ -8,6 +13,7 @@ import { ConsoleOutput } from './console-output.ts';
 import { diskSource } from './disks.ts';
 import { MachineFault } from './fault.ts';
 import { buildConfig } from './guest-config.ts';
+import { checkNetwork, type ForwardedPort } from './network.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
 
 /** How long a machine that is told to stop may take before its thread is ended, in milliseconds. */
@@ -30,7 +36,8 @@ export type MachineState = 'created' | 'running' | 'paused' | 'ended';
  */
 export class Machine implements AsyncDisposable {
   readonly console: MachineConsole;
-  #control = new ControlBlock();
+  #control: ControlBlock;
+  #network: NetworkThread | undefined;
   #output: ConsoleOutput;
   #input: ConsoleInput;
   #thread: MachineThread;
@@ -41,8 +48,15 @@ export class Machine implements AsyncDisposable {
   #statsWaiters: ((stats: MachineStats | undefined) => void)[] = [];
   #pauseWaiters: (() => void)[] = [];
 
-  private constructor(config: BoardConfig, checked: CheckedOptions) {
+  private constructor(
+    config: BoardConfig,
+    checked: CheckedOptions,
+    control: ControlBlock,
+    network: NetworkThread | undefined,
+  ) {
     const { noReboot, boardModule } = checked;
+    this.#control = control;
+    this.#network = network;
     this.#output = new ConsoleOutput((bytes) => this.#control.outputConsumed(bytes));
     this.#input = new ConsoleInput(this.#control);
     this.console = new MachineConsole(this.#output, this.#input);
@@ -55,6 +69,7 @@ export class Machine implements AsyncDisposable {
         noReboot,
         disks: checked.disks.map(diskSource),
         control: this.#control.buffer,
+        ...(network === undefined ? {} : { network: network.memory }),
         ...(boardModule === undefined ? {} : { boardModule }),
       },
       (message) => this.#receive(message),
@@ -67,14 +82,34 @@ export class Machine implements AsyncDisposable {
    */
   static async create(options: MachineOptions = {}): Promise<Machine> {
     const checked = checkOptions(options);
-    const config = await buildConfig(checked);
-    const machine = new Machine(config, checked);
+    const network = checkNetwork(checked);
+    const config = await buildConfig(checked, network);
+    const control = new ControlBlock();
+    const failure = Promise.withResolvers<Error>();
+    const thread =
+      network &&
+      (await startNetworkThread({
+        config: network.config,
+        dump: network.dump,
+        control: control.buffer,
+        failed: (error) => failure.resolve(error),
+      }));
+    const machine = new Machine(config, checked, control, thread);
+    failure.promise.then((error) => machine.#fail(error));
     await machine.#ready.promise;
     return machine;
   }
 
   get state(): MachineState {
     return this.#state;
+  }
+
+  /** The ports of the host that lead into the machine. */
+  get ports(): readonly ForwardedPort[] {
+    return (this.#network?.forwards ?? []).map(({ forward, hostPort }) => ({
+      ...forward,
+      hostPort,
+    }));
   }
 
   /** Starts the machine. Harmless when it runs already. */
@@ -112,6 +147,7 @@ export class Machine implements AsyncDisposable {
     await this.#end.promise.catch(() => {});
     clearTimeout(grace);
     await this.#thread.terminate();
+    await this.#network?.terminate();
   }
 
   /**
@@ -184,10 +220,17 @@ export class Machine implements AsyncDisposable {
     }
   }
 
+  /** A thread of ours has died: the machine cannot go on. */
+  #fail(error: Error): void {
+    this.#control.stop();
+    this.#finish(new MachineFault(error.message, error.stack ?? error.message));
+  }
+
   /** The machine is over: everything that waits for it learns so. */
   #finish(end: MachineEnd | Error): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    void this.#network?.terminate();
     this.#output.end();
     this.#input.end();
     this.#settlePauses();

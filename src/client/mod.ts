@@ -7,4 +7,5 @@ export { MachineFault } from './fault.ts';
 export { why } from './images.ts';
 export { Machine, type MachineState } from './machine.ts';
 export { parseMemorySize } from './memory-size.ts';
+export type { ForwardedPort } from './network.ts';
 export type { MachineOptions } from './options.ts';

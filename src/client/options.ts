@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { EngineName } from '../machine/config.ts';
 import { VivariumError } from '../util/mod.ts';
+import { parseCpu } from '../x86/cpuid/mod.ts';
 import { type DiskOptions, disksSchema } from './disks.ts';
 import { parseMemorySize } from './memory-size.ts';
 
@@ -10,6 +11,8 @@ export interface MachineOptions {
   readonly memory?: string | number | undefined;
   /** number of processors; 1 */
   readonly cpus?: number | undefined;
+  /** what the processor announces: `v1`, `v2` (the default) or `max`, then changes: `v2,+avx,-smap` */
+  readonly cpu?: string | undefined;
   /** kernel image, or a path to it: bzImage, PVH ELF or multiboot ELF; the default guest's */
   readonly kernel?: string | Uint8Array | undefined;
   /** initial RAM disk, or a path to it; the default guest's when `kernel` is not given either */
@@ -20,6 +23,12 @@ export interface MachineOptions {
   readonly appendCmdline?: string | undefined;
   /** disks, in the order in which the guest finds them; a path stands for a disk without options */
   readonly disks?: readonly (string | DiskOptions)[] | undefined;
+  /** `none` (the default) or `user`, which may name what the guest reaches: `user,allow=RULE,...` */
+  readonly net?: string | undefined;
+  /** ports of the host that lead into the guest: `[ADDRESS:]HOST:GUEST[/udp]`; need a network */
+  readonly publish?: readonly string[] | undefined;
+  /** file for a capture of every frame, which tcpdump and Wireshark read */
+  readonly netDump?: string | undefined;
   /** what executes guest instructions; `auto` takes the fastest */
   readonly engine?: 'auto' | EngineName | undefined;
   /** a guest write of N to port 0xf4 ends the machine with code (N<<1)|1 */
@@ -51,6 +60,15 @@ const engine = z.string().transform((name, context) => {
   return z.NEVER;
 });
 
+const cpu = z.string({ error: 'must be text like v2,+avx' }).check((context) => {
+  try {
+    parseCpu(context.value);
+  } catch (error) {
+    if (!(error instanceof VivariumError)) throw error;
+    context.issues.push({ code: 'custom', message: error.message, input: context.value });
+  }
+});
+
 const schema = z.strictObject({
   memory: z
     .union([z.string(), z.number()], { error: 'must be a size like 512M' })
@@ -61,11 +79,15 @@ const schema = z.strictObject({
     .min(1, { error: 'a machine has at least one processor' })
     .max(1, { error: 'machines with more than one processor are not there yet' })
     .default(1),
+  cpu: cpu.optional(),
   kernel: z.union([z.string(), bytes], { error: 'must be a path or a Uint8Array' }).optional(),
   initrd: z.union([z.string(), bytes], { error: 'must be a path or a Uint8Array' }).optional(),
   cmdline: z.string({ error: 'must be text' }).optional(),
   appendCmdline: z.string({ error: 'must be text' }).optional(),
   disks: disksSchema,
+  net: z.string({ error: 'must be text' }).default('none'),
+  publish: z.array(z.string({ error: 'must be text' })).default([]),
+  netDump: z.string({ error: 'must be a path' }).optional(),
   engine: engine.default(ENGINES[0]),
   debugExit: z.boolean({ error: 'must be true or false' }).default(false),
   noReboot: z.boolean({ error: 'must be true or false' }).default(false),

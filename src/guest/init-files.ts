@@ -35,9 +35,29 @@ if [ -d /lib/modules ]; then
     cat /sys/bus/$bus/devices/*/modalias 2>/dev/null | xargs -r modprobe -a -q 2>/dev/null
   done
 fi
+if [ -e /sys/class/net/eth0 ]; then
+  ip link set eth0 up
+  udhcpc -i eth0 -q -n -f -t 5 -T 1 -A 1 >/dev/null 2>&1 || echo 'eth0: no answer from DHCP'
+fi
 [ -s /etc/modules ] && while read -r module; do insmod "$module"; done </etc/modules
 [ -x /etc/rc.local ] && /etc/rc.local
 true
+`;
+
+/** /etc/udhcpc/default.script: what busybox's DHCP client calls with what it has learned. */
+const udhcpcScript = `#!/bin/sh
+case "$1" in
+  deconfig)
+    ip addr flush dev "$interface" scope global
+    ip link set "$interface" up
+    ;;
+  bound | renew)
+    ip addr replace "$ip/$mask" broadcast "$broadcast" dev "$interface"
+    [ -n "$router" ] && ip route replace default via "\${router%% *}" dev "$interface"
+    : >/etc/resolv.conf
+    for server in $dns; do echo "nameserver $server" >>/etc/resolv.conf; done
+    ;;
+esac
 `;
 
 /** /etc/init.d/rcK: runs before the machine powers off or resets, so that disks are left clean. */
@@ -108,4 +128,5 @@ export const initFiles: readonly InitFile[] = [
   { path: 'etc/motd', mode: 0o644, text: motd },
   { path: 'etc/passwd', mode: 0o644, text: passwd },
   { path: 'etc/profile', mode: 0o644, text: profile },
+  { path: 'etc/udhcpc/default.script', mode: 0o755, text: udhcpcScript },
 ];

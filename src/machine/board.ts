@@ -25,7 +25,7 @@ import {
   type VcpuHost,
 } from '../engine/mod.ts';
 import { FramePool, GuestMemory } from '../memory/mod.ts';
-import { CpuModel, DEFAULT_CPU, parseCpu } from '../x86/cpuid/mod.ts';
+import { CpuModel, parseCpu } from '../x86/cpuid/mod.ts';
 import { buildOpcodeTable, helpers, instructions } from '../x86/mod.ts';
 import { enterBoot } from '../x86/system/mod.ts';
 import { buildAcpiTables } from './acpi/mod.ts';
@@ -182,10 +182,11 @@ export class Board {
 
     // Processor.
     const model = new CpuModel({
-      features: parseCpu((globalThis as any).CPU ?? DEFAULT_CPU),
+      features: parseCpu(config.cpu),
       tscKhz: TSC_HZ / 1000,
       apicId: 0,
       cpuCount: 1,
+      apicEnabled: () => apic.isEnabled,
     });
     const kvmClock = new KvmClock(memory, clock, readTsc);
     const vcpuHost: VcpuHost = {
@@ -255,6 +256,7 @@ export class Board {
     for (;;) {
       if (this.#stop !== undefined) return { kind: 'stopped', reason: this.#stop };
       clock.runDue();
+      this.#cards.poll();
       const now = clock.now();
       if (now >= end) return { kind: 'running' };
       const until = Math.min(end, clock.nextDeadline(), now + LOOK_NANOSECONDS);
@@ -285,6 +287,11 @@ export class Board {
   /** Offers bytes typed at the serial console; returns how many were taken. */
   consoleInput(bytes: Uint8Array): number {
     return this.uart.receive(bytes);
+  }
+
+  /** Takes in what has arrived for the devices from outside; true when an idle guest should run. */
+  poll(): boolean {
+    return this.#cards.poll();
   }
 
   stats(): MachineStats {

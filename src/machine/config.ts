@@ -1,4 +1,4 @@
-import type { BlockBackend } from '../bus/mod.ts';
+import type { BlockBackend, Link } from '../bus/mod.ts';
 
 /** Which engine runs the vCPUs; see DESIGN section 2. */
 export type EngineName = 'bt' | 'interp' | 'reference' | 'kvm';
@@ -10,12 +10,20 @@ export interface DiskConfig {
   readonly serial?: string;
 }
 
+/** A network card. */
+export interface NetworkConfig {
+  /** 6 bytes, of a single station */
+  readonly mac: Uint8Array;
+}
+
 /** A plain, validated description of a machine. Bytes are already in memory: the core does no I/O. */
 export interface BoardConfig {
   /** guest memory in bytes, a multiple of 4 KiB */
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly engine: EngineName;
+  /** what CPUID announces: a level and changes, e.g. `v2,+avx`; see x86/cpuid. The default level if absent */
+  readonly cpu?: string;
   /** kernel image as found on disk: bzImage, PVH ELF or multiboot ELF */
   readonly kernel: Uint8Array;
   readonly initrd?: Uint8Array;
@@ -23,6 +31,8 @@ export interface BoardConfig {
   /** a guest write of N to port 0xf4 stops the machine with code (N<<1)|1 */
   readonly debugExit: boolean;
   readonly disks?: readonly DiskConfig[];
+  /** a network card on `BoardHost.network` */
+  readonly network?: NetworkConfig;
 }
 
 /** What the board needs of the thread it runs on. */
@@ -37,6 +47,8 @@ export interface BoardHost {
   consoleOutput(bytes: Uint8Array): void;
   /** Contents of `BoardConfig.disks`; they outlive a board that is reset. */
   readonly disks?: readonly BlockBackend[];
+  /** What the network card is connected to; it outlives a board that is reset. */
+  readonly network?: Link;
 }
 
 /** Why a machine no longer runs. */

@@ -15,6 +15,7 @@ export type {
   DiskConfig,
   EngineName,
   MachineStats,
+  NetworkConfig,
   RunOutcome,
   StopReason,
 } from './config.ts';

@@ -2,7 +2,7 @@
 import type { BlockBackend } from '../bus/mod.ts';
 import { assignPciResources, type PciHost } from '../devices/mod.ts';
 import { NvmeController } from '../devices/nvme/mod.ts';
-import { VirtioBlk, VirtioPci } from '../devices/virtio/mod.ts';
+import { VirtioBlk, VirtioNet, VirtioPci } from '../devices/virtio/mod.ts';
 import type { GuestMemory } from '../memory/mod.ts';
 import { VivariumError } from '../util/mod.ts';
 import type { BoardConfig, BoardHost, DiskConfig } from './config.ts';
@@ -20,6 +20,8 @@ export interface PciDevicesOptions {
 
 /** The cards, as far as the board needs to know them. */
 export interface PciDevices {
+  /** Takes in what has arrived for the cards from outside. True when there was something. */
+  poll(): boolean;
   /** counters by the device's name */
   stats(): Record<string, unknown>;
 }
@@ -38,11 +40,21 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
     const plugged = plugDisk(options, disk, backend, index);
     counters[plugged.name] = () => ({ ...plugged.counters });
   }
+  const { network } = host;
+  if (config.network !== undefined && network !== undefined) {
+    // Whoever used the link before this board is gone.
+    network.restart();
+    const device = new VirtioNet({ name: 'virtio-net-0', link: network, mac: config.network.mac });
+    const { memory, sendMsi } = options;
+    pci.plug(PCI_SLOT.net, 0, new VirtioPci({ device, memory, sendMsi }).function);
+    counters[device.name] = () => ({ ...device.counters });
+  }
   assignPciResources(pci.functions, {
     io: PCI_IO_WINDOW,
     memory: { start: PCI_MEMORY_WINDOW.start, end: PCI_MEMORY_WINDOW.end + 1 },
   });
   return {
+    poll: () => network?.poll() ?? false,
     stats: () =>
       Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, count()])),
   };

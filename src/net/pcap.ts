@@ -6,15 +6,16 @@
  * packet  0 seconds  4 nanoseconds  8 bytes kept  12 bytes on the wire
  * ```
  */
-import { write16 } from './bytes.ts';
-import { checksum } from './checksum.ts';
+
 import {
   type FrameOffload,
   type Link,
   type LinkOffloads,
   type LinkReceiver,
   MAX_FRAME_BYTES,
-} from './link.ts';
+} from '../bus/mod.ts';
+import { write16 } from './bytes.ts';
+import { checksum } from './checksum.ts';
 
 const MAGIC_NANOSECONDS = 0xa1b2_3c4d;
 const LINKTYPE_ETHERNET = 1;
@@ -78,20 +79,34 @@ export class CapturedLink implements Link {
     return this.#link.isDrained;
   }
 
+  connect(receiver: LinkReceiver): void {
+    this.#link.connect({
+      receive: (frame, offload) => {
+        const isTaken = receiver.receive(frame, offload);
+        if (isTaken) this.#record(frame, offload);
+        return isTaken;
+      },
+      settled: () => receiver.settled(),
+      ready: () => receiver.ready(),
+      restarted: () => receiver.restarted(),
+    });
+  }
+
+  accept(offloads: LinkOffloads): void {
+    this.#link.accept(offloads);
+  }
+
+  restart(): void {
+    this.#link.restart();
+  }
+
   send(frame: Uint8Array, offload: FrameOffload): boolean {
     const isSent = this.#link.send(frame, offload);
     if (isSent) this.#record(frame, offload);
     return isSent;
   }
 
-  connect(receiver: LinkReceiver): void {
-    this.#link.connect({
-      receive: (frame, offload) => {
-        this.#record(frame, offload);
-        receiver.receive(frame, offload);
-      },
-      settled: () => receiver.settled(),
-      ready: () => receiver.ready(),
-    });
+  poll(): boolean {
+    return this.#link.poll();
   }
 }

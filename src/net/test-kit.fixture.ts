@@ -1,7 +1,8 @@
 /** Time, chance and links for the tests of this layer. */
+
+import type { FrameOffload, Link, LinkOffloads, LinkReceiver } from '../bus/mod.ts';
+import { NO_OFFLOADS } from '../bus/mod.ts';
 import type { NetClock, NetTimer } from './clock.ts';
-import type { FrameOffload, Link, LinkOffloads, LinkReceiver } from './link.ts';
-import { NO_OFFLOADS } from './link.ts';
 
 /** A clock that stands until it is told to go on. */
 export class FakeClock implements NetClock {
@@ -86,5 +87,13 @@ export class FakeLink implements Link {
 
   connect(receiver: LinkReceiver): void {
     this.receiver = receiver;
+  }
+
+  accept(): void {}
+
+  restart(): void {}
+
+  poll(): boolean {
+    return false;
   }
 }

@@ -73,6 +73,8 @@ export interface HostSockets {
     port: number,
     events: HostDatagramEvents,
   ): Promise<HostListener & HostDatagrams>;
+  /** Addresses that the host itself, without asking anyone, has for `name` (lower case). */
+  hostNames(name: string): Promise<readonly IpAddress[]>;
   /** Puts a DNS query to the host's name servers; undefined when none answers. */
   resolve(query: Uint8Array): Promise<Uint8Array | undefined>;
   /** Address of a name server that takes queries over TCP, if the host knows one. */

@@ -1,18 +1,19 @@
 /**
  * Ethernet, ARP and IP of our end of the link: takes frames apart, puts packets together, knows the stations.
  */
-import { addressBytes, familyOf, type IpAddress, type IpFamily, isUnicast } from '../address.ts';
-import { read16, write16, write32 } from '../bytes.ts';
-import { addWords, checksum, fold, pseudoHeaderSum } from '../checksum.ts';
-import type { NetClock } from '../clock.ts';
+
 import {
   type FrameOffload,
   GSO_TCP4,
   GSO_TCP6,
   type Link,
   MAX_FRAME_BYTES,
-  PLAIN,
-} from '../link.ts';
+  PLAIN_FRAME,
+} from '../../bus/mod.ts';
+import { addressBytes, familyOf, type IpAddress, type IpFamily, isUnicast } from '../address.ts';
+import { read16, write16, write32 } from '../bytes.ts';
+import { addWords, checksum, fold, pseudoHeaderSum } from '../checksum.ts';
+import type { NetClock } from '../clock.ts';
 import { BROADCAST_MAC, isGroupMac } from '../mac.ts';
 import { Reassembly } from '../reassembly.ts';
 import { ARP_BYTES, ARP_REPLY, ARP_REQUEST, buildArp, parseArp } from '../wire/arp.ts';
@@ -198,12 +199,12 @@ export class IpLayer {
     const mayLeave = protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP;
     if (!mayLeave || !this.#link.offloads.checksum) {
       this.#completeChecksum(packet, start, sum);
-      return PLAIN;
+      return PLAIN_FRAME;
     }
     write16(this.scratch, start + packet.checksumOffset, sum);
     return {
       checksum: { start, offset: packet.checksumOffset },
-      gso: segments === undefined ? PLAIN.gso : family === 4 ? GSO_TCP4 : GSO_TCP6,
+      gso: segments === undefined ? PLAIN_FRAME.gso : family === 4 ? GSO_TCP4 : GSO_TCP6,
       headerBytes: segments === undefined ? 0 : start + segments.headerBytes,
       segmentBytes: segments?.dataBytes ?? 0,
     };
@@ -244,7 +245,7 @@ export class IpLayer {
       this.#writeLinkHeader(frame, family, mac);
       const data = this.scratch.subarray(start + offset, start + offset + count);
       frame.set(data, start + extra);
-      if (!this.#link.send(frame.subarray(0, start + extra + count), PLAIN)) return false;
+      if (!this.#link.send(frame.subarray(0, start + extra + count), PLAIN_FRAME)) return false;
     }
     return true;
   }
@@ -296,7 +297,7 @@ export class IpLayer {
     const frame = new Uint8Array(ETHERNET_BYTES + ARP_BYTES);
     writeEthernet(frame, mac, ROUTER_MAC, ETHERTYPE_ARP);
     frame.set(buildArp(packet), ETHERNET_BYTES);
-    this.#link.send(frame, PLAIN);
+    this.#link.send(frame, PLAIN_FRAME);
   }
 }
 

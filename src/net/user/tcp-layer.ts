@@ -2,8 +2,9 @@
  * TCP: ends the guest's connections here and continues them on sockets of the host, and the other way round for
  * forwarded ports. A guest's SYN is answered when the host has connected, so that refusals reach the guest.
  */
+
+import type { Link } from '../../bus/mod.ts';
 import { familyOf, type IpAddress, type IpFamily, isUnicast } from '../address.ts';
-import type { Link } from '../link.ts';
 import { TcpConnection, type TcpOutput, type TcpPayload } from '../tcp/connection.ts';
 import { advance } from '../tcp/sequence.ts';
 import type { TimerQueue } from '../timer-queue.ts';

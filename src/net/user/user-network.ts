@@ -10,8 +10,9 @@
  *                             └─ IcmpLayer ── HostSockets.echo
  * ```
  */
+
+import type { FrameOffload, Link, LinkReceiver } from '../../bus/mod.ts';
 import type { NetClock } from '../clock.ts';
-import type { FrameOffload, Link, LinkReceiver } from '../link.ts';
 import { TimerQueue } from '../timer-queue.ts';
 import type { PortForward, UserNetworkConfig } from './config.ts';
 import { DhcpServer } from './dhcp-server.ts';
@@ -67,6 +68,7 @@ export class UserNetwork implements LinkReceiver {
       guestAddress: () => this.#dhcp.latestLease,
     });
     link.connect(this);
+    link.accept({ checksum: true, tcp4: true, tcp6: true });
   }
 
   /** Opens the forwarded ports. Rejects with a `VivariumError` for the first that cannot be had, with none open. */
@@ -91,8 +93,9 @@ export class UserNetwork implements LinkReceiver {
     return { tcp: this.#tcp.size, udp: this.#udp.size };
   }
 
-  receive(frame: Uint8Array, offload: FrameOffload): void {
+  receive(frame: Uint8Array, offload: FrameOffload): boolean {
     this.#ip.receive(frame, offload);
+    return true;
   }
 
   settled(): void {
@@ -103,8 +106,8 @@ export class UserNetwork implements LinkReceiver {
     this.#tcp.resume();
   }
 
-  /** Another guest is at the link: all that was going on with the last one ends. Forwarded ports stay open. */
-  reset(): void {
+  /** Another guest is at the link: all that went on with the last one ends. Forwarded ports stay open. */
+  restarted(): void {
     this.#tcp.clear();
     this.#udp.clear();
     this.#dhcp.clear();
@@ -113,7 +116,7 @@ export class UserNetwork implements LinkReceiver {
 
   /** Ends everything and closes the forwarded ports. */
   close(): void {
-    this.reset();
+    this.restarted();
     for (const listener of this.#listeners.splice(0)) listener.close();
   }
 }

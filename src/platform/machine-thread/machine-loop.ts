@@ -1,4 +1,4 @@
-import type { BlockBackend } from '../../bus/mod.ts';
+import type { BlockBackend, Link } from '../../bus/mod.ts';
 import type {
   BoardConfig,
   BoardHost,
@@ -24,6 +24,8 @@ export interface RunnableBoard {
   runFor(nanoseconds: number): RunOutcome;
   /** Offers console input; returns how many bytes were taken. */
   consoleInput(bytes: Uint8Array): number;
+  /** Takes in what has arrived for the devices from outside; true when an idle guest should run. */
+  poll?(): boolean;
   stats(): MachineStats;
 }
 
@@ -41,6 +43,8 @@ export interface LoopHost {
   post(message: MachineMessage): void;
   /** contents of the disks; closed when the machine ends */
   readonly disks?: readonly BlockBackend[];
+  /** the network that the machine is connected to */
+  readonly network?: Link | undefined;
 }
 
 /**
@@ -108,7 +112,8 @@ export class MachineLoop {
       this.#control.sleep(wakeCount, Number.POSITIVE_INFINITY);
       return undefined;
     }
-    const isWoken = this.#feedInput();
+    const hasInput = this.#feedInput();
+    const isWoken = (this.#board.poll?.() ?? false) || hasInput;
     const idle = isWoken ? 0 : this.#idleUntil - this.#clock.now();
     if (idle > 0) {
       this.#control.sleep(wakeCount, idle / 1e6);
@@ -182,6 +187,7 @@ export class MachineLoop {
       cpuSeconds: () => this.#host.cpuSeconds(),
       consoleOutput: (bytes) => this.#output.add(bytes),
       ...(this.#host.disks === undefined ? {} : { disks: this.#host.disks }),
+      ...(this.#host.network === undefined ? {} : { network: this.#host.network }),
     });
   }
 }

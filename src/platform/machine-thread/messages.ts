@@ -16,6 +16,8 @@ export interface MachineStart {
   readonly config: BoardConfig;
   /** contents of `config.disks` */
   readonly disks?: readonly DiskSource[];
+  /** what `config.network` is connected to: memory of a `RingLink`, and a `Doorbell` */
+  readonly network?: { readonly link: SharedArrayBuffer; readonly doorbell: SharedArrayBuffer };
   /** a guest reset ends the machine instead of starting it again */
   readonly noReboot: boolean;
   /** a `ControlBlock` */

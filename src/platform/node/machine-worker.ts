@@ -1,10 +1,12 @@
 /** The entry of a machine's worker thread in Node: owns the board until the machine ends. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { RingLink } from '../../net/mod.ts';
 import { VivariumError } from '../../util/mod.ts';
 import { ControlBlock } from '../machine-thread/control-block.ts';
 import { type BoardMaker, MachineLoop } from '../machine-thread/machine-loop.ts';
 import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
 import { openDisks } from './disk/open-disks.ts';
+import { Doorbell } from './network/doorbell.ts';
 
 const start = workerData as MachineStart;
 
@@ -15,6 +17,13 @@ function post(message: MachineMessage): void {
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
+}
+
+/** This end of the link to the network's thread. */
+function connectNetwork(): RingLink | undefined {
+  if (start.network === undefined) return undefined;
+  const doorbell = new Doorbell(start.network.doorbell);
+  return new RingLink(start.network.link, 0, () => doorbell.ring());
 }
 
 async function loadBoard(): Promise<BoardMaker> {
@@ -36,6 +45,7 @@ try {
       cpuSeconds,
       post,
       disks: openDisks(start.disks ?? []),
+      network: connectNetwork(),
     },
   );
   loop.run();

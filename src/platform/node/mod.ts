@@ -1,3 +1,9 @@
 export { type DefaultGuest, defaultGuest } from './guest-default.ts';
 export { fetchGuestPackage, type GuestSourceOptions } from './guest-packages.ts';
 export { type MachineThread, startMachineThread } from './machine-thread.ts';
+export {
+  type NetworkMemory,
+  type NetworkThread,
+  type NetworkThreadOptions,
+  startNetworkThread,
+} from './network/network-thread.ts';

@@ -1,8 +1,9 @@
 /**
- * A point-to-point Ethernet link between a network device and what answers it. Both ends have the same interface.
+ * A point-to-point Ethernet link: the contract between a network device and what answers it. Both ends have the same
+ * interface.
  */
 
-/** Segmentation that the receiver of a frame may have to do; numbers as in virtio 1.2 section 5.1.6. */
+/** Segmentation that the receiver of a frame may have to do; numbers as in VIRTIO 1.2 section 5.1.6. */
 export const GSO_NONE = 0;
 export const GSO_TCP4 = 1;
 export const GSO_TCP6 = 4;
@@ -23,9 +24,9 @@ export interface FrameOffload {
 }
 
 /** A frame with nothing left undone. */
-export const PLAIN: FrameOffload = { gso: GSO_NONE, headerBytes: 0, segmentBytes: 0 };
+export const PLAIN_FRAME: FrameOffload = { gso: GSO_NONE, headerBytes: 0, segmentBytes: 0 };
 
-/** What the other end accepts unfinished. */
+/** What an end accepts unfinished. */
 export interface LinkOffloads {
   readonly checksum: boolean;
   readonly tcp4: boolean;
@@ -34,29 +35,38 @@ export interface LinkOffloads {
 
 export const NO_OFFLOADS: LinkOffloads = { checksum: false, tcp4: false, tcp6: false };
 
-/** The largest frame: an IPv4 packet of 65,535 bytes and its Ethernet header. */
+/** The largest frame: an IP packet of 65,535 bytes and its Ethernet header. */
 export const MAX_FRAME_BYTES = 65_535 + 14;
 
-/** The receiving side of an end of a link. */
+/** What receives at an end of a link. Everything is called from within `Link.poll`. */
 export interface LinkReceiver {
-  /** Takes a frame. The bytes are lent for the time of the call. */
-  receive(frame: Uint8Array, offload: FrameOffload): void;
-  /** The frames that were at hand are all delivered. */
+  /** Takes a frame, whose bytes are lent for the time of the call. False to have it offered again later. */
+  receive(frame: Uint8Array, offload: FrameOffload): boolean;
+  /** The frames that were at hand have been offered. */
   settled(): void;
   /** The link has room again after `send` refused a frame. */
   ready(): void;
+  /** Another station is at the other end now. */
+  restarted(): void;
 }
 
+/** An end of a link. */
 export interface Link {
-  /** Offloads that the other end accepts now. */
+  /** What the other end accepts now. */
   readonly offloads: LinkOffloads;
-  /** The other end has taken every frame; false for long when it is paused. */
+  /** The other end has taken every frame; false for long when it stands still. */
   readonly isDrained: boolean;
+  /** Attaches what receives; one at a time. */
+  connect(receiver: LinkReceiver): void;
+  /** Tells the other end what this one accepts. */
+  accept(offloads: LinkOffloads): void;
+  /** Tells the other end that another station is here from now on; forgets what was on the way to it. */
+  restart(): void;
   /**
    * Hands a frame to the other end; its bytes are the caller's again when the call returns. False when the link has
    * no room: nothing was sent, and `ready` will be called.
    */
   send(frame: Uint8Array, offload: FrameOffload): boolean;
-  /** Attaches what receives; one at a time. */
-  connect(receiver: LinkReceiver): void;
+  /** Offers what has arrived to the receiver. True when something was taken. */
+  poll(): boolean;
 }
