@@ -48,7 +48,8 @@ export function addRunOptions(command: Command): Command {
     .option('--cpus <number>', 'number of processors', wholeNumber, 1)
     .option(
       '--cpu <model>',
-      'what the processor announces: v1, v2 (the default) or max, then features\nto add or remove, as in v2,+avx,-smap',
+      'what the processor announces: v1, v2 (the default) or max, then features\n' +
+        'to add or remove, as in v2,+avx,-smap',
     )
     .option('--serial <where>', 'the serial line: stdio, none, FILE or unix:PATH', 'stdio')
     .addOption(

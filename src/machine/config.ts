@@ -22,7 +22,7 @@ export interface BoardConfig {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly engine: EngineName;
-  /** what CPUID announces: a level and changes, e.g. `v2,+avx`; see x86/cpuid. The default level if absent */
+  /** what CPUID announces: a level and changes, e.g. `v2,+avx`; the default level if absent */
   readonly cpu?: string;
   /** kernel image as found on disk: bzImage, PVH ELF or multiboot ELF */
   readonly kernel: Uint8Array;

@@ -201,6 +201,11 @@ export class LocalApic implements Device, InterruptController, ApicReceiver {
     this.#update();
   }
 
+  /** False while software has switched the APIC off by IA32_APIC_BASE. */
+  get isEnabled(): boolean {
+    return this.#hardwareEnabled;
+  }
+
   readApicBase(): bigint {
     return this.#base;
   }

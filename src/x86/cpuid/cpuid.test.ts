@@ -62,7 +62,7 @@ test('the processor reports level v2 by default', () => {
 });
 
 test('OSXSAVE follows CR4, the size of the XSAVE area follows XCR0', () => {
-  const cpu = model('v3');
+  const cpu = model('v2,+avx');
   const state = freshState();
   assert.equal(((cpu.cpuid(1, 0, state)[2] as number) >>> 27) & 1, 0);
   state.set32(STATE.cr4, CR4.OSXSAVE);
@@ -81,17 +81,28 @@ test('the core count shows in every leaf that tells it', () => {
 });
 
 test('--cpu adds with what is needed, and removes what depends', () => {
-  const added = parseCpu('v2,+avx2');
-  assert.ok(added.has('avx2') && added.has('avx'));
-  const removed = parseCpu('v3,-xsave');
-  assert.ok(!removed.has('avx2') && !removed.has('xsaves'));
+  const added = parseCpu('v1,+fma');
+  assert.ok(added.has('fma') && added.has('avx') && added.has('ssse3'));
+  const removed = parseCpu('max,-xsave');
+  assert.ok(!removed.has('avx') && !removed.has('vaes') && !removed.has('xsaves'));
 });
 
 test('--cpu refuses what it does not know, in one sentence', () => {
-  for (const text of ['486', 'v2,avx', 'v2,+warp']) {
+  for (const text of ['486', 'toString', '', 'v2,avx', 'v2,+warp', 'v2,']) {
     assert.throws(
       () => parseCpu(text),
       (error) => error instanceof VivariumError && error.code === 'bad-cpu',
     );
   }
+});
+
+test('--cpu refuses to announce what is not there, and says what is', () => {
+  assert.throws(() => parseCpu('v3'), /^VivariumError: .*"v3" is not there yet.*"v2,\+avx"$/);
+  assert.throws(() => parseCpu('max,+avx2'), /gather instructions are missing/);
+  assert.throws(() => parseCpu('v2,+rdrand'), /"rdrand" is not there yet$/);
+  assert.ok(!parseCpu('max').has('avx2'));
+  assert.ok(
+    !parseCpu('max,-avx2,-rdrand').has('avx2'),
+    'taking away what is not there is no error',
+  );
 });
