@@ -14,7 +14,8 @@ import { ATTENTION, BaseVcpu } from './base-vcpu.ts';
 import { CodeCache, type CodePage } from './code-cache.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { HandlerSet, usualShapes } from './handlers/handler-set.ts';
-import type { HelperSignature } from './handlers/runtime.ts';
+import { FIRST_HANDLER, type HelperSignature } from './handlers/runtime.ts';
+import { TLB } from './tlb-layout.ts';
 import { FAULTED, NOT_RAM } from './mmu.ts';
 import { EXIT, RECORD } from './record.ts';
 import type { CodeSource } from './regions/discover.ts';
@@ -29,6 +30,8 @@ const DR6_SINGLE_STEP = 1 << 14;
 
 /** Execution is looked at this often, in instructions: what is seen several times is hot. */
 const SAMPLE_INSTRUCTIONS = 4096;
+/** While samples find translated code, slices grow up to this. */
+const LONG_SLICE_INSTRUCTIONS = 65_536;
 
 export interface InterpOptions {
   /** translate hot code; undefined runs handlers alone */
@@ -45,6 +48,7 @@ export class InterpVcpu extends BaseVcpu {
   readonly decoder: Decoder;
   readonly handlers: HandlerSet;
   readonly cache: CodeCache;
+  readonly #words: Int32Array;
   readonly #halves: Uint16Array;
   #instructions = 0;
   /** what is left of the present `run`, in bytes of records */
@@ -53,6 +57,8 @@ export class InterpVcpu extends BaseVcpu {
   readonly #profiles: JumpProfiles;
   readonly #now: () => number;
   #sampled = false;
+  /** instructions to the next sample */
+  #slice = SAMPLE_INSTRUCTIONS;
   #nextLow = 0;
   #nextHigh = 0;
 
@@ -80,6 +86,7 @@ export class InterpVcpu extends BaseVcpu {
   ) {
     super(host);
     const pool = host.memory.pool;
+    this.#words = pool.words;
     this.#halves = new Uint16Array(pool.memory.buffer);
     this.decoder = new Decoder(table, (feature) => host.model.has(feature));
     const signatures = new Map<string, HelperSignature>();
@@ -225,7 +232,7 @@ export class InterpVcpu extends BaseVcpu {
       const slice =
         this.#regions === undefined
           ? this.#left
-          : Math.min(this.#left, SAMPLE_INSTRUCTIONS * RECORD.bytes);
+          : Math.min(this.#left, this.#slice * RECORD.bytes);
       const code = this.handlers.enter(record, record + slice, state.base, state.get32(STATE.tlb));
       this.#left += (state.get32(STATE.budget) | 0) - slice;
       switch (code) {
@@ -277,6 +284,13 @@ export class InterpVcpu extends BaseVcpu {
     const low = Number(BigInt.asIntN(32, linear));
     const high = Number(BigInt.asIntN(32, linear >> 32n));
     const offset = low & 0xfff;
+    if (!this.#sampled && this.#regions?.isEager !== true) {
+      const cached = this.#findCached(low, high);
+      if (cached !== 0) {
+        state.set64(STATE.ripBase, rip - BigInt(offset));
+        return cached;
+      }
+    }
     this.#nextLow = ((low & ~0xfff) + 4096) | 0;
     this.#nextHigh = this.#nextLow === 0 ? (high + 1) | 0 : high;
     if (this.mode.bits !== 64) this.#nextHigh = 0;
@@ -293,12 +307,31 @@ export class InterpVcpu extends BaseVcpu {
       this.cache.dropStale(page, offset);
       record = this.cache.record(page, offset, this.#nextPage);
     }
-    if ((this.#sampled || this.#regions?.isEager === true) && record >= 0) {
-      this.#sampled = false;
-      if (this.mode.bits === 64)
-        this.#regions?.sample(page, offset, record, this.#source(low, high, page), this.#now);
-    }
+    if ((this.#sampled || this.#regions?.isEager === true) && record >= 0) this.#sample(record, low, high, page);
     return record;
+  }
+
+  /** Notes that execution is at `record`; translates what is hot. */
+  #sample(record: number, low: number, high: number, page: CodePage): void {
+    this.#sampled = false;
+    const regions = this.#regions;
+    if (regions === undefined || this.mode.bits !== 64) return;
+    const translated = regions.sample(low & 0xfff, record, () => this.#source(low, high, page), this.#now);
+    this.#slice = translated ? Math.min(2 * this.#slice, LONG_SLICE_INSTRUCTIONS) : SAMPLE_INSTRUCTIONS;
+  }
+
+  /** The record at (low, high) if the execute TLB knows its page and nothing is to be done there; else 0. */
+  #findCached(low: number, high: number): number {
+    const words = this.#words;
+    const entry =
+      (this.state.get32(STATE.tlb) +
+        TLB.execute +
+        ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes) >>
+      2;
+    if (words[entry] !== (low & ~0xfff) || words[entry + 1] !== high) return 0;
+    const map = words[entry + TLB.executeMap / 4] as number;
+    const record = words[(map >>> 2) + (low & 0xfff)] as number;
+    return record !== 0 && (words[record >>> 2] as number) >= FIRST_HANDLER ? record : 0;
   }
 
   /** Puts the page `page` pages from that of STATE.rip into the execute TLB; its frame, or -1. */

@@ -1,5 +1,5 @@
 import { FunctionWriter } from '../../wasm/mod.ts';
-import type { CodeCache, CodePage } from '../code-cache.ts';
+import type { CodeCache } from '../code-cache.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
 import { RECORD } from '../record.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
@@ -94,27 +94,23 @@ export class RegionCache {
     return this.#regions.size;
   }
 
-  /** Execution was seen at `offset` of `page`, which `record` stands for. True when a region was installed. */
-  sample(
-    page: CodePage,
-    offset: number,
-    record: number,
-    source: CodeSource,
-    now: () => number,
-  ): boolean {
+  /**
+   * Execution was seen at `record`, whose instruction lies `offset` bytes into its page. True when a region
+   * is installed there; `source` is asked for only when one is to be made.
+   */
+  sample(offset: number, record: number, source: () => CodeSource, now: () => number): boolean {
     const heat = (this.#heat.get(record) ?? 0) + 1;
     this.#heat.set(record, heat);
     const present = this.#regions.get(record);
     if (present !== undefined) {
-      if (!this.#outgrown(present)) return false;
+      if (!this.#outgrown(present)) return true;
       this.#drop(present);
-      return this.#make(offset, record, source, now, present.generation + 1);
+      return this.#make(offset, record, source(), now, present.generation + 1);
     }
     if (heat < this.#policy.heat) return false;
     // A failed attempt is repeated after as much heat again: more of the code may be known by then.
     if (heat % this.#policy.heat !== 0 || heat > 64 * this.#policy.heat) return false;
-    void page;
-    return this.#make(offset, record, source, now, 0);
+    return this.#make(offset, record, source(), now, 0);
   }
 
   /** Its indirect jumps went out often to places that could be inside. */

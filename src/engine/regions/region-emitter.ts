@@ -187,6 +187,13 @@ export class RegionEmitter extends BodyEmitter {
       f.end();
     }
     f.get(CURSOR).get(PC).i32Sub().set(this.#rest);
+    f.get(CPU).i32Load(STATE.attention).i32Const(0).op(0x48).if();
+    f.get(CPU);
+    this.#pushRip(root.at);
+    f.i64Store(STATE.rip);
+    f.get(CPU).get(this.#rest).i32Store(STATE.budget);
+    f.i32Const(EXIT.budget).return();
+    f.end();
     for (const i of this.#used)
       f.get(CPU)
         .i64Load(STATE.gpr + i * 8)
@@ -399,8 +406,8 @@ export class RegionEmitter extends BodyEmitter {
     }
     if (this.#recipe !== DYNAMIC) f.i32Const(this.#recipe).set(this.#kind);
     if (backward) {
-      // Leave when the budget is used up or somebody wants attention.
-      f.get(this.#rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
+      // Leave when the budget is used up. Attention is looked at on entry: budgets are short.
+      f.get(this.#rest).i32Const(0).op(0x48).if();
       this.#nesting++;
       this.#pushRip((target.instructions[0] as RegionInstruction).at);
       f.set(this.#exitRip);
