@@ -27,12 +27,21 @@ import {
 import { FramePool, GuestMemory } from '../memory/mod.ts';
 import { CpuModel, parseCpu } from '../x86/cpuid/mod.ts';
 import { buildOpcodeTable, helpers, instructions } from '../x86/mod.ts';
-import { enterBoot } from '../x86/system/mod.ts';
+import { VivariumError } from '../util/mod.ts';
+import { enterBoot, initialState } from '../x86/system/mod.ts';
 import { buildAcpiTables } from './acpi/mod.ts';
 import { BoardClock } from './board-clock.ts';
 import { loadKernel } from './boot/mod.ts';
 import type { BoardConfig, BoardHost, MachineStats, RunOutcome, StopReason } from './config.ts';
 import { describeShutdown } from './fault-report.ts';
+import {
+  checkFirmwareImage,
+  firmwareTablesGpa,
+  installFirmware,
+  plugIde,
+  romRange,
+  Video,
+} from './firmware/mod.ts';
 import { KvmClock } from './kvm-clock.ts';
 import {
   APIC_TIMER_HZ,
@@ -41,6 +50,7 @@ import {
   IOAPIC_ID,
   IRQ,
   LOCAL_APIC_GPA,
+  PCI_FIRMWARE_WINDOW,
   PCI_FIRST_GSI,
   PCI_IO_WINDOW,
   PCI_MEMORY_WINDOW,
@@ -70,6 +80,7 @@ export class Board {
   readonly #host: BoardHost;
   readonly #apic: LocalApic;
   readonly #cards: PciDevices;
+  #video: Video | undefined;
   #stop: StopReason | undefined;
   /** measured speed, to turn guest time into instruction budgets */
   #instructionsPerNanosecond = 0.03;
@@ -88,9 +99,14 @@ export class Board {
     this.#cpuAtStart = host.cpuSeconds();
     const clock = new BoardClock(() => host.now(), host.epochMilliseconds());
     this.clock = clock;
-    const ranges = ramRanges(config.memoryBytes);
+    const { firmware } = config;
+    if (firmware !== undefined) checkFirmwareImage(firmware.image);
+    const rom = firmware === undefined ? [] : [romRange(firmware.image)];
+    const ranges = [...ramRanges(config.memoryBytes), ...rom];
     const pool = new FramePool(
-      GuestMemory.poolBytes(config.memoryBytes) + CODE_CACHE_BYTES + OVERHEAD_BYTES,
+      GuestMemory.poolBytes(config.memoryBytes + (firmware?.image.length ?? 0)) +
+        CODE_CACHE_BYTES +
+        OVERHEAD_BYTES,
     );
     const memory = new GuestMemory(pool, ranges);
     this.memory = memory;
@@ -151,6 +167,7 @@ export class Board {
       memoryBus: mmio,
       interruptLines: [0, 1, 2, 3].map((line) => ioapic.line(PCI_FIRST_GSI + line)),
       resetPort: resetControl.portCf9,
+      firmwareBridge: firmware !== undefined,
     });
     const sendMsi = (address: number, data: number): void => apicBus.sendMsi(address, data);
     const portMap: [number, number, RegisterBank][] = [
@@ -178,6 +195,8 @@ export class Board {
     }
     for (const [port, length, bank] of portMap) ports.map(port, length, bank);
     mmio.map(ECAM.gpa, (ECAM.lastBus + 1) * 2 ** 20, pci.ecam);
+    plugIde({ config, host, ports, pci, memory, line: isa });
+    if (firmware !== undefined) this.#video = new Video({ clock, ports, pci, memory });
     this.#cards = plugPciDevices({ config, host, pci, memory, sendMsi });
 
     // Processor.
@@ -220,15 +239,28 @@ export class Board {
       reset: { port: PORT.reset, value: RESET_VALUE },
       rtcCenturyIndex: RTC_CENTURY,
       i8042: true,
-      vga: false,
+      vga: firmware !== undefined,
       serialPorts: [{ port: PORT.com1, irq: IRQ.com1 }],
       pci: {
         ecam: ECAM,
         ioWindows: [PCI_IO_WINDOW],
-        memoryWindows: [PCI_MEMORY_WINDOW],
+        memoryWindows: [PCI_MEMORY_WINDOW, ...(firmware ? [PCI_FIRMWARE_WINDOW] : [])],
         firstGsi: PCI_FIRST_GSI,
       },
+      ...(firmware ? { gpa: firmwareTablesGpa(config.memoryBytes) } : {}),
     });
+    apic.enableVirtualWire();
+    if (firmware !== undefined) {
+      const { memoryBytes, cpus } = config;
+      const log = (byte: number): void => host.consoleOutput(Uint8Array.of(byte));
+      installFirmware({ firmware, memoryBytes, cpus, memory, ports, acpi, log });
+      initialState(this.vcpu.state);
+      this.vcpu.stateChanged();
+      return;
+    }
+    if (config.kernel === undefined) {
+      throw new VivariumError('nothing-to-boot', 'a machine needs a kernel or firmware');
+    }
     const boot = loadKernel(config.kernel, {
       ...(config.initrd === undefined ? {} : { initrd: config.initrd }),
       cmdline: config.cmdline,
@@ -238,7 +270,6 @@ export class Board {
       write: (gpa, bytes) => memory.write(gpa, bytes),
     });
     for (const { gpa, bytes } of acpi.tables) memory.write(gpa, bytes);
-    apic.enableVirtualWire();
     enterBoot(this.vcpu.state, boot);
     this.vcpu.stateChanged();
   }
@@ -292,6 +323,11 @@ export class Board {
   /** Takes in what has arrived for the devices from outside; true when an idle guest should run. */
   poll(): boolean {
     return this.#cards.poll();
+  }
+
+  /** Lines of the text on the machine's screen; undefined when it has none or shows graphics. */
+  screenText(): string[] | undefined {
+    return this.#video?.text();
   }
 
   stats(): MachineStats {

@@ -6,8 +6,20 @@ export type EngineName = 'bt' | 'interp' | 'reference' | 'kvm';
 /** A disk, whose contents are `BoardHost.disks` of the same place. */
 export interface DiskConfig {
   readonly bus: 'virtio' | 'nvme' | 'ide';
+  /** a disc in a CD-ROM drive, on the bus `ide` only; a hard disk if absent */
+  readonly media?: 'disk' | 'cdrom';
   /** what the guest sees as its identity, up to 20 characters */
   readonly serial?: string;
+}
+
+/** What a machine starts from when it is switched on, instead of a kernel that is loaded for it. */
+export interface FirmwareConfig {
+  /** its last bytes are those below 4 GiB */
+  readonly image: Uint8Array;
+  /** option ROM of the graphics card; without one the screen stays dark */
+  readonly videoRom?: Uint8Array;
+  /** what the firmware tells of itself goes to the serial console */
+  readonly log?: boolean;
 }
 
 /** A network card. */
@@ -24,8 +36,9 @@ export interface BoardConfig {
   readonly engine: EngineName;
   /** what CPUID announces: a level and changes, e.g. `v2,+avx`; the default level if absent */
   readonly cpu?: string;
-  /** kernel image as found on disk: bzImage, PVH ELF or multiboot ELF */
-  readonly kernel: Uint8Array;
+  /** kernel image as found on disk: bzImage, PVH ELF or multiboot ELF; or there is firmware */
+  readonly kernel?: Uint8Array;
+  readonly firmware?: FirmwareConfig;
   readonly initrd?: Uint8Array;
   readonly cmdline: string;
   /** a guest write of N to port 0xf4 stops the machine with code (N<<1)|1 */

@@ -13,8 +13,18 @@ export const CONVENTIONAL_END = 0x9_fc00;
 
 export const ECAM = { gpa: 0xe000_0000, lastBus: 0 } as const;
 export const PCI_MEMORY_WINDOW = { start: 0xc000_0000, end: 0xdfff_ffff } as const;
+/** Where firmware gives PCI devices their places instead. */
+export const PCI_FIRMWARE_WINDOW = { start: 0xf000_0000, end: 0xfec0_0000 } as const;
 /** Device numbers of the cards on bus 0; disks take theirs and those after it. */
-export const PCI_SLOT = { net: 1, rng: 2, balloon: 3, console: 4, firstDisk: 8 } as const;
+export const PCI_SLOT = {
+  net: 1,
+  rng: 2,
+  balloon: 3,
+  console: 4,
+  vga: 6,
+  ide: 7,
+  firstDisk: 8,
+} as const;
 export const PCI_IO_WINDOW = { start: 0x1000, end: 0xffff } as const;
 export const IOAPIC_GPA = 0xfec0_0000;
 export const LOCAL_APIC_GPA = 0xfee0_0000;
@@ -34,7 +44,9 @@ export const PORT = {
   debugConsole: 0xe9,
   debugExit: 0xf4,
   com1: 0x3f8,
+  firmwareDebug: 0x402,
   elcr: 0x4d0,
+  fwCfg: 0x510,
   acpiPm: 0x600,
   pciConfig: 0xcf8,
   reset: 0xcf9,

@@ -14,6 +14,7 @@ export type {
   BoardHost,
   DiskConfig,
   EngineName,
+  FirmwareConfig,
   MachineStats,
   NetworkConfig,
   RunOutcome,

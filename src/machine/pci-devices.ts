@@ -35,6 +35,7 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
   }
   const counters: Record<string, () => unknown> = {};
   for (const [index, disk] of disks.entries()) {
+    if (disk.bus === 'ide') continue;
     const backend = host.disks?.[index];
     if (backend === undefined) throw new Error(`disk ${index} has no backend`);
     const plugged = plugDisk(options, disk, backend, index);

@@ -27,6 +27,11 @@ import { PciFunction, type PciWindow } from './function.ts';
 export const ECAM_BUS_BYTES = 0x10_0000;
 export const PCI_INTERRUPT_LINES = 4;
 
+/** Intel 82441FX; its registers at 0x59 to 0x5f say which parts of low memory are ROM and which RAM. */
+const I440FX = 0x1237;
+const I440FX_PAM = 0x58;
+const VIRTUAL_PC = { subsystemVendorId: 0x1af4, subsystemId: 0x1100 } as const;
+
 const ADDRESS_ENABLE = 0x8000_0000;
 const ADDRESS_WRITABLE = 0x80ff_fffc;
 
@@ -42,6 +47,8 @@ export interface PciHostOptions {
   readonly memoryBus: Bus;
   /** Where pins lead: four lines, level-triggered. */
   readonly interruptLines: readonly InterruptLine[];
+  /** The bridge presents itself as the one that firmware for virtual PCs knows how to set up. */
+  readonly firmwareBridge?: boolean;
   /** Answers byte accesses of port 0xcf9. */
   readonly resetPort?: RegisterBank;
 }
@@ -79,9 +86,12 @@ export class PciHost implements Device {
     this.bridge = new PciFunction({
       name: 'pci-bridge',
       vendorId: 0x8086,
-      deviceId: 0x29c0,
+      deviceId: options.firmwareBridge === true ? I440FX : 0x29c0,
       classCode: 0x06_00_00,
+      ...(options.firmwareBridge === true ? VIRTUAL_PC : {}),
     });
+    if (options.firmwareBridge === true) this.bridge.config.allow(I440FX_PAM, 4, 0xffff_ff00);
+    if (options.firmwareBridge === true) this.bridge.config.allow(I440FX_PAM + 4, 4, 0xffff_ffff);
     this.plug(0, 0, this.bridge);
     this.persist = section({
       name: this.name,

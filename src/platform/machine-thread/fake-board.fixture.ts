@@ -22,7 +22,7 @@ export class Board implements RunnableBoard {
   #outcome: RunOutcome = { kind: 'idle', until: Number.POSITIVE_INFINITY };
 
   static create(config: BoardConfig, host: BoardHost): Board {
-    if (config.kernel.length === 0) {
+    if (config.kernel === undefined || config.kernel.length === 0) {
       throw new VivariumError('kernel-invalid', 'the kernel is empty');
     }
     if (config.memoryBytes < 4 * 2 ** 20) {

@@ -1,0 +1,1 @@
+export { FW_CFG_ITEM, FW_CFG_PORTS, FwCfg, type FwCfgFile, type FwCfgState } from './fw-cfg.ts';
