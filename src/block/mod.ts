@@ -1,5 +1,15 @@
 export { IMAGE_FORMATS, type ImageFormat, probeFormat } from './format.ts';
 export { MemoryFile } from './memory-file.ts';
-export { type ImageHost, type OpenImageOptions, openImage } from './open-image.ts';
+export {
+  type ChainLink,
+  type ImageHost,
+  imageChain,
+  type OpenImageOptions,
+  openImage,
+} from './open-image.ts';
+export { temporaryOverlay } from './overlay.ts';
+export type { ImageCodecs } from './qcow2/codecs.ts';
+export { type CreateQcow2Options, createQcow2 } from './qcow2/create.ts';
+export { Qcow2Image } from './qcow2/image.ts';
 export type { FileOpener, RandomAccessFile } from './random-access-file.ts';
 export { RawImage } from './raw/raw-image.ts';

@@ -1,0 +1,3 @@
+export { nodeCodecs } from './codecs.ts';
+export { NodeFile, NodeFiles, type OnDiskFull } from './node-file.ts';
+export { openDisks } from './open-disks.ts';
