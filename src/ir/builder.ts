@@ -27,7 +27,7 @@ export interface Local {
 }
 
 interface NodeParts {
-  type?: Type;
+  type?: Type | undefined;
   args?: readonly Node[];
   imm?: Immediate;
   field?: FieldRef;
@@ -37,8 +37,25 @@ interface NodeParts {
 
 /** The type a state field has once it is loaded with `access`. */
 export function accessType(access: Access): Type {
-  const dot = access.indexOf('.');
-  return (dot < 0 ? access : access.slice(0, dot)) as Type;
+  return ACCESS_TYPE[access];
+}
+
+const ACCESS_TYPE: Record<Access, Type> = {
+  i64: 'i64',
+  'i64.8s': 'i64',
+  'i64.8u': 'i64',
+  'i64.16s': 'i64',
+  'i64.16u': 'i64',
+  'i64.32s': 'i64',
+  'i64.32u': 'i64',
+  i32: 'i32',
+  'i32.8s': 'i32',
+  'i32.8u': 'i32',
+  'i32.16s': 'i32',
+  'i32.16u': 'i32',
+  f32: 'f32',
+  f64: 'f64',
+  v128: 'v128',
 }
 
 /**
@@ -61,7 +78,7 @@ export class Builder {
   }
 
   i64(value: bigint | number): Value {
-    return this.#node('const', { type: 'i64', imm: BigInt.asUintN(64, BigInt(value)) }) as Value;
+    return this.#node('const', { type: 'i64', imm: typeof value === 'number' && value >= 0 ? BigInt(value) : BigInt.asUintN(64, BigInt(value)) }) as Value;
   }
 
   v128(bytes: Uint8Array): Value {
@@ -91,18 +108,16 @@ export class Builder {
   /** A pure op that carries an immediate (lane index, shuffle bytes). */
   pureWith(op: string, imm: Immediate, ...args: Value[]): Value {
     const row = opRow(op);
-    assert(args.length === row.args.length, `${op} takes ${row.args.length} arguments`);
+    if (args.length !== row.args.length) throw new Error(`${op} takes ${row.args.length} arguments`);
+    let constant = args.length > 0 && row.type !== 'v128';
     for (let i = 0; i < args.length; i++) {
-      assert(
-        args[i]?.type === row.args[i],
-        `${op}: argument ${i} is ${args[i]?.type}, not ${row.args[i]}`,
-      );
+      const arg = args[i] as Value;
+      if (arg.type !== row.args[i]) {
+        throw new Error(`${op}: argument ${i} is ${arg.type}, not ${row.args[i]}`);
+      }
+      if (arg.op !== 'const' || arg.type === 'v128') constant = false;
     }
-    if (
-      args.length > 0 &&
-      row.type !== 'v128' &&
-      args.every((arg) => arg.op === 'const' && arg.type !== 'v128')
-    ) {
+    if (constant) {
       const folded = row.evaluate(...args.map((arg) => arg.imm), imm);
       if (row.type === 'i64') return this.i64(folded as bigint);
       if (row.type === 'i32') return this.i32(folded as number);
@@ -111,7 +126,7 @@ export class Builder {
   }
 
   #same(op: string, x: Value, y: Value): Value {
-    return this.pure(`${x.type}.${op}`, x, y);
+    return this.pureWith(nameOf(op, x.type), undefined, x, y);
   }
 
   add(x: Value, y: Value): Value {
@@ -161,7 +176,7 @@ export class Builder {
     return this.#same('le_u', x, y);
   }
   eqz(x: Value): Value {
-    return this.pure(`${x.type}.eqz`, x);
+    return this.pureWith(nameOf('eqz', x.type), undefined, x);
   }
   /** Truth value of an i64: 1 when it is not zero. */
   nez(x: Value): Value {
@@ -175,7 +190,7 @@ export class Builder {
   }
   /** Sign-extends the low `width` bits (8, 16, 32 or 64) of an i64. */
   signExtend(x: Value, width: number): Value {
-    return width === 64 ? x : this.pure(`i64.extend${width}_s`, x);
+    return width === 64 ? x : this.pureWith(SIGN_EXTEND[width] as string, undefined, x);
   }
   /** Zero-extends the low `width` bits (1 to 64) of an i64. */
   zeroExtend(x: Value, width: number): Value {
@@ -208,7 +223,9 @@ export class Builder {
   }
 
   writeState(field: FieldRef, access: Access, value: Value): void {
-    assert(value.type === accessType(access), `state.write: ${value.type} into ${access}`);
+    if (value.type !== accessType(access)) {
+      throw new Error(`state.write: ${value.type} into ${access}`);
+    }
     this.#node('state.write', { args: [value], field, access });
   }
 
@@ -318,7 +335,7 @@ export class Builder {
 
   /** Appends a node of a dialect that a subclass and its emitter agree on. */
   protected dialect(op: string, type: Type | undefined, imm: Immediate, ...args: Value[]): Value {
-    return this.#node(op, { ...(type === undefined ? {} : { type }), imm, args }) as Value;
+    return this.#node(op, { type, imm, args }) as Value;
   }
 
   #nested(build: () => void): Block {
@@ -331,20 +348,42 @@ export class Builder {
   }
 
   #node(op: string, parts: NodeParts): Node {
+    const args = parts.args ?? NOTHING;
     const node: Node = {
       op,
       type: parts.type,
-      args: parts.args ?? [],
+      args,
       imm: parts.imm,
+      field: parts.field,
+      access: parts.access,
+      blocks: parts.blocks,
       uses: 0,
-      ...(parts.field === undefined ? {} : { field: parts.field }),
-      ...(parts.access === undefined ? {} : { access: parts.access }),
-      ...(parts.blocks === undefined ? {} : { blocks: parts.blocks }),
     };
-    for (const arg of node.args) arg.uses++;
+    for (let i = 0; i < args.length; i++) (args[i] as Node).uses++;
     this.#block.push(node);
     return node;
   }
+}
+
+const SIGN_EXTEND: Record<number, string> = {
+  8: 'i64.extend8_s',
+  16: 'i64.extend16_s',
+  32: 'i64.extend32_s',
+};
+
+const NOTHING: readonly Node[] = [];
+
+/** Op names by operation and type: `SAME.add.i64` is `i64.add`. */
+const TYPES: readonly Type[] = ['i32', 'i64', 'f32', 'f64', 'v128'];
+const SAME = new Map<string, Record<string, string>>();
+
+function nameOf(op: string, type: Type): string {
+  let names = SAME.get(op);
+  if (names === undefined) {
+    names = Object.fromEntries(TYPES.map((each) => [each, `${each}.${op}`]));
+    SAME.set(op, names);
+  }
+  return names[type] as string;
 }
 
 /** Packs a load kind into a node immediate. */

@@ -50,10 +50,10 @@ export interface Node {
   /** constant, lane, local index, helper name, width, vector ... by `op` */
   readonly imm: Immediate;
   /** field of `state.read` and `state.write` */
-  readonly field?: FieldRef;
-  readonly access?: Access;
+  readonly field: FieldRef | undefined;
+  readonly access: Access | undefined;
   /** blocks of `if` (then, else) and `loop` (body) */
-  readonly blocks?: readonly Block[];
+  readonly blocks: readonly Block[] | undefined;
   /** number of nodes that use the value; kept by the builder, read by the emitters */
   uses: number;
 }

@@ -101,6 +101,9 @@ test('verify: arguments of the wrong type are rejected', () => {
     type: 'i32',
     args: [value, value],
     imm: undefined,
+    field: undefined,
+    access: undefined,
+    blocks: undefined,
     uses: 0,
   };
   const block = [...body.block, forged];

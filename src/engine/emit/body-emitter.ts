@@ -94,11 +94,16 @@ export function storeOpcode(access: Access): readonly number[] {
   return STORE[access];
 }
 
+const MEMORY_ACCESS: readonly [Record<number, Access>, Record<number, Access>] = [
+  { 8: 'i64.8u', 16: 'i64.16u', 32: 'i64.32u' },
+  { 8: 'i64.8s', 16: 'i64.16s', 32: 'i64.32s' },
+];
+
 /** The access that moves `width` bits of guest memory. */
 export function memoryAccess(width: number, signed: boolean): Access {
   if (width === 128) return 'v128';
   if (width === 64) return 'i64';
-  return `i64.${width}${signed ? 's' : 'u'}` as Access;
+  return MEMORY_ACCESS[signed ? 1 : 0][width] as Access;
 }
 
 /** Functions every emitted body may call. */
@@ -445,7 +450,7 @@ export abstract class BodyEmitter {
   }
 
   #define(node: Node): number {
-    assert(node.type !== undefined, `${node.op} has a value`);
+    assert(node.type !== undefined, 'only nodes with a value are defined');
     const local = this.allocate(VALUE_TYPE[node.type]);
     this.#locals.set(node, local);
     return local;

@@ -49,16 +49,19 @@ export class HandlerSet {
     const { functions, pseudo, enter } = defineRuntime(module, imports);
     for (const [index, fn] of pseudo) module.addElements(index, [fn]);
     const bodies: number[] = [];
-    const seen = new Map<string, number>();
+    const seen = new Map<Encoding, { code: Uint8Array; index: number }[]>();
     for (const { encoding, key } of usual) {
       const code = emitHandler(encoding, key, functions);
       // Shapes that differ only in what the meaning does not look at give the same code.
-      const text = `${encoding.id}:${code.join()}`;
-      let index = seen.get(text);
+      const variants = seen.get(encoding) ?? [];
+      seen.set(encoding, variants);
+      let index = variants.find((variant) => sameBytes(variant.code, code))?.index;
       if (index === undefined) {
         index = this.#next++;
-        seen.set(text, index);
-        bodies.push(module.addFunction(functions.handlerType, code, handlerName(encoding, key)));
+        variants.push({ code, index });
+        bodies.push(
+          module.addFunction(functions.handlerType, code, handlerName(encoding, key)),
+        );
       }
       this.#indexes.set(handlerKey(encoding, key), index);
     }
@@ -144,6 +147,12 @@ export class HandlerSet {
     this.#exports = instance.exports;
     return bytes.length;
   }
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+  return true;
 }
 
 function handlerKey(encoding: Encoding, key: number): number {
