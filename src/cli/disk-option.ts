@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import type { DiskOptions } from '../client/mod.ts';
 
 /**
- * Parses `FILE[,bus=virtio|nvme][,readonly][,snapshot][,format=raw|qcow2][,serial=TEXT]`; a comma in the
+ * Parses `FILE[,bus=virtio|nvme|ide][,readonly][,snapshot][,format=raw|qcow2][,serial=TEXT]`; a comma in the
  * file's name is written twice.
  */
 export function parseDisk(text: string): DiskOptions {

@@ -7,6 +7,9 @@ import { parseDisk } from './disk-option.ts';
 export interface RunOptions {
   readonly kernel?: string;
   readonly initrd?: string;
+  readonly firmware?: string;
+  readonly cdrom?: string;
+  readonly console: 'serial' | 'vga';
   readonly cmdline?: string;
   readonly disk: readonly DiskOptions[];
   readonly net: string;
@@ -26,10 +29,7 @@ export interface RunOptions {
 }
 
 /** Options that the command line reserves for later; given one, we say so. */
-const later: readonly (readonly [flags: string, what: string])[] = [
-  ['--firmware <name>', 'booting from firmware is'],
-  ['--cdrom <file>', 'CD-ROM drives are'],
-];
+const later: readonly (readonly [flags: string, what: string])[] = [];
 
 /** Adds the options of `viv run` to a command. */
 export function addRunOptions(command: Command): Command {
@@ -38,8 +38,13 @@ export function addRunOptions(command: Command): Command {
     .option('--initrd <file>', 'initial RAM disk for the kernel')
     .option('--cmdline <text>', "the kernel's command line")
     .option(
+      '--firmware <name>',
+      'start from firmware: seabios, or an image; with --cdrom the default',
+    )
+    .option('--cdrom <file>', 'image of a CD-ROM')
+    .option(
       '--disk <file[,option...]>',
-      'a disk image, raw or qcow2; repeatable. Options: bus=virtio|nvme, readonly, snapshot,\n' +
+      'a disk image, raw or qcow2; repeatable. Options: bus=virtio|nvme|ide, readonly, snapshot,\n' +
         'format=raw|qcow2, serial=TEXT; a comma in a name is written twice',
       addDisk,
       [],
@@ -53,8 +58,8 @@ export function addRunOptions(command: Command): Command {
     )
     .option('--serial <where>', 'the serial line: stdio, none, FILE or unix:PATH', 'stdio')
     .addOption(
-      new Option('--console <kind>', 'the console device')
-        .choices(['serial', 'virtio'])
+      new Option('--console <kind>', 'the console device; vga prints the screen at the end')
+        .choices(['serial', 'virtio', 'vga'])
         .default('serial'),
     )
     .addOption(
@@ -92,7 +97,7 @@ export function refuseLaterOptions(command: Command): void {
       throw notYet(`${option.long}: ${what}`);
     }
   }
-  if (command.getOptionValue('console') !== 'serial') {
+  if (command.getOptionValue('console') === 'virtio') {
     throw notYet('--console virtio: the virtio console is');
   }
 }

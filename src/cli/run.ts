@@ -49,6 +49,8 @@ async function createMachine(options: RunOptions, settings: RunSettings): Promis
   try {
     return await Machine.create({
       kernel: options.kernel,
+      firmware: options.firmware,
+      cdrom: options.cdrom,
       initrd: options.initrd,
       cmdline: options.cmdline,
       appendCmdline: isOurGuest ? terminalEnvironment() : undefined,
@@ -97,8 +99,16 @@ async function runMachine(
   serial.close();
   const { code, message } = describe(ending, options);
   if (message !== undefined) say(message, isAtLineStart);
+  if (options.console === 'vga') await showScreen(machine);
   if (options.stats !== undefined) writeStats(await machine.stats(), options.stats);
   return code;
+}
+
+/** Prints what stands on the screen of a machine that has ended. */
+async function showScreen(machine: Machine): Promise<void> {
+  const screen = await machine.screenText();
+  const text = screen?.join('\n').trimEnd() ?? 'the screen shows no text';
+  process.stderr.write(`${text}\n`);
 }
 
 function describe(ending: Ending, options: RunOptions): { code: number; message?: string } {

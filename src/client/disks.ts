@@ -8,7 +8,7 @@ export interface DiskOptions {
   /** the image, or a block device of the host */
   readonly path: string;
   /** what the disk is plugged into; `virtio` */
-  readonly bus?: 'virtio' | 'nvme' | undefined;
+  readonly bus?: 'virtio' | 'nvme' | 'ide' | undefined;
   /** `raw` or `qcow2`; found out from the image */
   readonly format?: 'raw' | 'qcow2' | undefined;
   readonly readOnly?: boolean | undefined;
@@ -21,7 +21,9 @@ export interface DiskOptions {
 const flag = z.boolean({ error: 'must be true or false' }).default(false);
 const full = z.strictObject({
   path: z.string({ error: 'must be a path' }).min(1, { error: 'a disk needs a file' }),
-  bus: z.enum(['virtio', 'nvme'], { error: 'must be virtio or nvme' }).default('virtio'),
+  bus: z
+    .enum(['virtio', 'nvme', 'ide'], { error: 'must be virtio, nvme or ide' })
+    .default('virtio'),
   format: z.enum(['raw', 'qcow2'], { error: 'must be raw or qcow2' }).optional(),
   readOnly: flag,
   snapshot: flag,
@@ -30,6 +32,12 @@ const full = z.strictObject({
     .regex(/^[\x20-\x7e]{1,20}$/, { error: 'must be 1 to 20 plain characters' })
     .optional(),
 });
+
+/** A CD-ROM image. */
+export const cdromSchema = z
+  .string({ error: 'must be a path' })
+  .min(1, { error: 'a disc needs a file' })
+  .optional();
 
 /** A path, or a description. */
 export const disksSchema = z
@@ -46,4 +54,12 @@ export function diskConfig({ bus, serial }: CheckedDisk): DiskConfig {
 /** The disk as the machine's thread opens it. */
 export function diskSource({ path, format, readOnly, snapshot }: CheckedDisk): DiskSource {
   return { path, format, readOnly, snapshot };
+}
+
+/** The disc as the board sees it: a drive on the IDE bus. */
+export const cdromConfig: DiskConfig = { bus: 'ide', media: 'cdrom' };
+
+/** The disc as the machine's thread opens it. */
+export function cdromSource(path: string): DiskSource {
+  return { path, format: 'raw', readOnly: true, snapshot: false };
 }

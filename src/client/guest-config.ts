@@ -1,7 +1,8 @@
 import { unpackKernel } from '../machine/boot/mod.ts';
 import type { BoardConfig } from '../machine/config.ts';
 import { defaultGuest } from '../platform/node/mod.ts';
-import { diskConfig } from './disks.ts';
+import { cdromConfig, diskConfig } from './disks.ts';
+import { loadFirmware } from './firmware.ts';
 import { type OwnBytes, readImage } from './images.ts';
 import type { CheckedNetwork } from './network.ts';
 import type { CheckedOptions } from './options.ts';
@@ -18,21 +19,32 @@ export async function buildConfig(
   options: CheckedOptions,
   network: CheckedNetwork | undefined,
 ): Promise<BoardConfig> {
+  const shared = {
+    memoryBytes: options.memory,
+    cpus: options.cpus,
+    engine: options.engine,
+    ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
+    debugExit: options.debugExit,
+    disks: [
+      ...options.disks.map(diskConfig),
+      ...(options.cdrom === undefined ? [] : [cdromConfig]),
+    ],
+    ...(network === undefined ? {} : { network: { mac: network.mac } }),
+  };
+  const startsFromDisc = options.cdrom !== undefined && options.kernel === undefined;
+  if (options.firmware !== undefined || startsFromDisc) {
+    const firmware = await loadFirmware(options);
+    return { ...shared, firmware, cmdline: '' };
+  }
   const guest = await loadGuest(options);
   const cmdline = [options.cmdline ?? guest.cmdline, options.appendCmdline]
     .filter((part) => part !== undefined && part !== '')
     .join(' ');
   return {
-    memoryBytes: options.memory,
-    cpus: options.cpus,
-    engine: options.engine,
-    ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
+    ...shared,
     kernel: guest.kernel,
     ...(guest.initrd === undefined ? {} : { initrd: guest.initrd }),
     cmdline,
-    debugExit: options.debugExit,
-    disks: options.disks.map(diskConfig),
-    ...(network === undefined ? {} : { network: { mac: network.mac } }),
   };
 }
 

@@ -10,7 +10,7 @@ import { assert, VivariumError } from '../util/mod.ts';
 import { MachineConsole } from './console.ts';
 import { ConsoleInput } from './console-input.ts';
 import { ConsoleOutput } from './console-output.ts';
-import { diskSource } from './disks.ts';
+import { cdromSource, diskSource } from './disks.ts';
 import { MachineFault } from './fault.ts';
 import { buildConfig } from './guest-config.ts';
 import { checkNetwork, type ForwardedPort } from './network.ts';
@@ -45,6 +45,7 @@ export class Machine implements AsyncDisposable {
   #ready = Promise.withResolvers<void>();
   #end = Promise.withResolvers<MachineEnd>();
   #lastStats: MachineStats | undefined;
+  #screen: readonly string[] | undefined;
   #statsWaiters: ((stats: MachineStats | undefined) => void)[] = [];
   #pauseWaiters: (() => void)[] = [];
 
@@ -67,7 +68,10 @@ export class Machine implements AsyncDisposable {
       {
         config,
         noReboot,
-        disks: checked.disks.map(diskSource),
+        disks: [
+          ...checked.disks.map(diskSource),
+          ...(checked.cdrom === undefined ? [] : [cdromSource(checked.cdrom)]),
+        ],
         control: this.#control.buffer,
         ...(network === undefined ? {} : { network: network.memory }),
         ...(boardModule === undefined ? {} : { boardModule }),
@@ -173,6 +177,12 @@ export class Machine implements AsyncDisposable {
     return stats;
   }
 
+  /** Lines of text on the screen, now or at the end; undefined when it shows none. */
+  async screenText(): Promise<readonly string[] | undefined> {
+    await this.stats();
+    return this.#screen;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -203,10 +213,12 @@ export class Machine implements AsyncDisposable {
         this.#input.pump();
         return;
       case 'stats':
+        this.#screen = message.screen;
         this.#settleStats(message.stats);
         return;
       case 'ended':
         this.#lastStats = message.stats;
+        this.#screen = message.screen;
         this.#finish(message.end);
         return;
       case 'refused':

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { EngineName } from '../machine/config.ts';
 import { VivariumError } from '../util/mod.ts';
 import { parseCpu } from '../x86/cpuid/mod.ts';
-import { type DiskOptions, disksSchema } from './disks.ts';
+import { cdromSchema, type DiskOptions, disksSchema } from './disks.ts';
 import { parseMemorySize } from './memory-size.ts';
 
 /** What a machine is made of. Everything has a default: `{}` is the default guest. */
@@ -15,6 +15,10 @@ export interface MachineOptions {
   readonly cpu?: string | undefined;
   /** kernel image, or a path to it: bzImage, PVH ELF or multiboot ELF; the default guest's */
   readonly kernel?: string | Uint8Array | undefined;
+  /** start from firmware instead of a kernel: `seabios`, or the path of an image */
+  readonly firmware?: string | undefined;
+  /** image of a CD-ROM; the machine starts from firmware when there is no kernel */
+  readonly cdrom?: string | undefined;
   /** initial RAM disk, or a path to it; the default guest's when `kernel` is not given either */
   readonly initrd?: string | Uint8Array | undefined;
   /** kernel command line; the default guest's when `kernel` is not given either, else empty */
@@ -84,6 +88,8 @@ const schema = z.strictObject({
   initrd: z.union([z.string(), bytes], { error: 'must be a path or a Uint8Array' }).optional(),
   cmdline: z.string({ error: 'must be text' }).optional(),
   appendCmdline: z.string({ error: 'must be text' }).optional(),
+  firmware: z.string({ error: 'must be seabios or a path' }).min(1).optional(),
+  cdrom: cdromSchema,
   disks: disksSchema,
   net: z.string({ error: 'must be text' }).default('none'),
   publish: z.array(z.string({ error: 'must be text' })).default([]),
@@ -102,7 +108,13 @@ export type CheckedOptions = z.infer<typeof schema>;
 /** Checks options; throws a `VivariumError` with code `option-invalid` and one sentence. */
 export function checkOptions(options: MachineOptions): CheckedOptions {
   const result = schema.safeParse(options);
-  if (result.success) return result.data;
+  if (result.success) {
+    const { kernel, initrd, firmware } = result.data;
+    if (firmware !== undefined && (kernel ?? initrd) !== undefined) {
+      throw new VivariumError('option-invalid', 'a machine starts from firmware or from a kernel');
+    }
+    return result.data;
+  }
   const issue = result.error.issues[0];
   if (issue?.code === 'unrecognized_keys') {
     throw new VivariumError('option-invalid', `there is no option "${issue.keys[0]}"`);

@@ -25,9 +25,9 @@ import {
   type VcpuHost,
 } from '../engine/mod.ts';
 import { FramePool, GuestMemory } from '../memory/mod.ts';
+import { VivariumError } from '../util/mod.ts';
 import { CpuModel, parseCpu } from '../x86/cpuid/mod.ts';
 import { buildOpcodeTable, helpers, instructions } from '../x86/mod.ts';
-import { VivariumError } from '../util/mod.ts';
 import { enterBoot, initialState } from '../x86/system/mod.ts';
 import { buildAcpiTables } from './acpi/mod.ts';
 import { BoardClock } from './board-clock.ts';

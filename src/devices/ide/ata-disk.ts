@@ -83,57 +83,85 @@ export class AtaDisk extends IdeDrive {
     switch (command) {
       case COMMAND.readSectors:
       case COMMAND.readSectorsOnce:
-        return this.#read(false, 1);
+        this.#read(false, 1);
+        return;
       case COMMAND.readSectorsExt:
-        return this.#read(true, 1);
+        this.#read(true, 1);
+        return;
       case COMMAND.readMultiple:
-        return this.#multiple === 0 ? this.fail() : this.#read(false, this.#multiple);
+        if (this.#multiple === 0) this.fail();
+        else this.#read(false, this.#multiple);
+        return;
       case COMMAND.readMultipleExt:
-        return this.#multiple === 0 ? this.fail() : this.#read(true, this.#multiple);
+        if (this.#multiple === 0) this.fail();
+        else this.#read(true, this.#multiple);
+        return;
       case COMMAND.readDma:
-        return this.#read(false, DMA_BLOCK, true);
+        this.#read(false, DMA_BLOCK, true);
+        return;
       case COMMAND.readDmaExt:
-        return this.#read(true, DMA_BLOCK, true);
+        this.#read(true, DMA_BLOCK, true);
+        return;
       case COMMAND.writeSectors:
       case COMMAND.writeSectorsOnce:
-        return this.#write(false, 1);
+        this.#write(false, 1);
+        return;
       case COMMAND.writeSectorsExt:
-        return this.#write(true, 1);
+        this.#write(true, 1);
+        return;
       case COMMAND.writeMultiple:
-        return this.#multiple === 0 ? this.fail() : this.#write(false, this.#multiple);
+        if (this.#multiple === 0) this.fail();
+        else this.#write(false, this.#multiple);
+        return;
       case COMMAND.writeMultipleExt:
-        return this.#multiple === 0 ? this.fail() : this.#write(true, this.#multiple);
+        if (this.#multiple === 0) this.fail();
+        else this.#write(true, this.#multiple);
+        return;
       case COMMAND.writeDma:
-        return this.#write(false, DMA_BLOCK, true);
+        this.#write(false, DMA_BLOCK, true);
+        return;
       case COMMAND.writeDmaExt:
-        return this.#write(true, DMA_BLOCK, true);
+        this.#write(true, DMA_BLOCK, true);
+        return;
       case COMMAND.verifySectors:
       case COMMAND.verifySectorsOnce:
-        return this.#locate(false) ? this.complete() : this.fail(ERROR.IDNF);
+        if (this.#locate(false)) this.complete();
+        else this.fail(ERROR.IDNF);
+        return;
       case COMMAND.verifySectorsExt:
-        return this.#locate(true) ? this.complete() : this.fail(ERROR.IDNF);
+        if (this.#locate(true)) this.complete();
+        else this.fail(ERROR.IDNF);
+        return;
       case COMMAND.identify:
-        return this.sendBlock(this.#identity());
+        this.sendBlock(this.#identity());
+        return;
       case COMMAND.setMultiple: {
         const count = (this.task[TASK.count] as number) & 0xff;
-        if (count > MAX_MULTIPLE || (count & (count - 1)) !== 0) return this.fail();
+        if (count > MAX_MULTIPLE || (count & (count - 1)) !== 0) {
+          this.fail();
+          return;
+        }
         this.#multiple = count;
-        return this.complete();
+        this.complete();
+        return;
       }
       case COMMAND.flushCache:
       case COMMAND.flushCacheExt:
         this.counters.flushes++;
-        return this.#guarded(() => {
+        this.#guarded(() => {
           this.#backend.flush();
           this.complete();
         });
+        return;
       case COMMAND.readNativeMax:
       case COMMAND.readNativeMaxExt:
         this.#reportAddress(this.#sectors - 1, command === COMMAND.readNativeMaxExt);
-        return this.complete();
+        this.complete();
+        return;
       case COMMAND.checkPower:
         this.task[TASK.count] = 0xff; // active
-        return this.complete();
+        this.complete();
+        return;
       case COMMAND.recalibrate:
       case COMMAND.seek:
       case COMMAND.initializeParameters:
@@ -143,14 +171,19 @@ export class AtaDisk extends IdeDrive {
       case COMMAND.idle:
       case COMMAND.idleImmediate:
       case COMMAND.sleep:
-        return this.complete();
+        this.complete();
+        return;
       default:
-        return this.fail();
+        this.fail();
+        return;
     }
   }
 
   #read(extended: boolean, block: number, dma = false): void {
-    if (!this.#locate(extended)) return this.fail(ERROR.IDNF);
+    if (!this.#locate(extended)) {
+      this.fail(ERROR.IDNF);
+      return;
+    }
     this.counters.reads++;
     this.#block = block;
     this.isDma = dma;
@@ -177,8 +210,14 @@ export class AtaDisk extends IdeDrive {
   }
 
   #write(extended: boolean, block: number, dma = false): void {
-    if (!this.#locate(extended)) return this.fail(ERROR.IDNF);
-    if (this.#backend.isReadOnly) return this.fail();
+    if (!this.#locate(extended)) {
+      this.fail(ERROR.IDNF);
+      return;
+    }
+    if (this.#backend.isReadOnly) {
+      this.fail();
+      return;
+    }
     this.counters.writes++;
     this.#block = block;
     this.isDma = dma;

@@ -4,9 +4,9 @@
  * Left out: audio, raw sectors, changing the disc.
  */
 import type { BlockBackend } from '../../bus/mod.ts';
-import { type Checked, integer, type Persist, record, section, u32, u8 } from '../../state/mod.ts';
+import { type Checked, integer, type Persist, record, section, u8, u32 } from '../../state/mod.ts';
 import { BUFFER_BYTES, checkDriveState, IdeDrive, TASK } from './drive.ts';
-import { ERROR, COMMAND, putString, STATUS, wordBytes } from './spec.ts';
+import { COMMAND, ERROR, putString, STATUS, wordBytes } from './spec.ts';
 
 const BLOCK_BYTES = 2048;
 const PACKET_BYTES = 12;
@@ -114,7 +114,8 @@ export class AtapiCdrom extends IdeDrive {
         return;
       }
       case COMMAND.identifyPacket:
-        return this.sendBlock(this.#identity());
+        this.sendBlock(this.#identity());
+        return;
       case COMMAND.deviceReset:
         this.reset();
         return;
@@ -123,14 +124,17 @@ export class AtapiCdrom extends IdeDrive {
       case COMMAND.standbyImmediate:
       case COMMAND.checkPower:
       case COMMAND.flushCache:
-        return this.complete();
+        this.complete();
+        return;
       case COMMAND.identify:
       case COMMAND.readSectors:
         // By the signature the host learns that this is no disk.
         this.task.set([0, 1, 1, ...this.signature]);
-        return this.fail();
+        this.fail();
+        return;
       default:
-        return this.fail();
+        this.fail();
+        return;
     }
   }
 
@@ -147,52 +151,75 @@ export class AtapiCdrom extends IdeDrive {
       case SCSI.preventRemoval:
       case SCSI.setSpeed:
       case SCSI.seek:
-        return this.#good();
+        this.#good();
+        return;
       case SCSI.requestSense:
-        return this.#reply(this.#senseData(), packet.getUint8(4));
+        this.#reply(this.#senseData(), packet.getUint8(4));
+        return;
       case SCSI.inquiry:
-        return this.#reply(inquiry(), packet.getUint16(3));
+        this.#reply(inquiry(), packet.getUint16(3));
+        return;
       case SCSI.readCapacity: {
         const reply = new Uint8Array(8);
         const view = new DataView(reply.buffer);
         view.setUint32(0, this.#blocks - 1);
         view.setUint32(4, BLOCK_BYTES);
-        return this.#reply(reply, 8);
+        this.#reply(reply, 8);
+        return;
       }
       case SCSI.read10:
-        return this.#read(packet.getUint32(2), packet.getUint16(7));
+        this.#read(packet.getUint32(2), packet.getUint16(7));
+        return;
       case SCSI.read12:
-        return this.#read(packet.getUint32(2), packet.getUint32(6));
+        this.#read(packet.getUint32(2), packet.getUint32(6));
+        return;
       case SCSI.readToc:
-        return this.#readToc(packet);
+        this.#readToc(packet);
+        return;
       case SCSI.modeSense6:
-        return this.#modeSense(packet.getUint8(2) & 0x3f, 4, packet.getUint8(4));
+        this.#modeSense(packet.getUint8(2) & 0x3f, 4, packet.getUint8(4));
+        return;
       case SCSI.modeSense10:
-        return this.#modeSense(packet.getUint8(2) & 0x3f, 8, packet.getUint16(7));
+        this.#modeSense(packet.getUint8(2) & 0x3f, 8, packet.getUint16(7));
+        return;
       case SCSI.getConfiguration:
         // Profile 8, CD-ROM, and no features.
-        return this.#reply(Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 8), packet.getUint16(7));
+        this.#reply(Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 8), packet.getUint16(7));
+        return;
       case SCSI.getEventStatus: {
-        if ((packet.getUint8(1) & 1) === 0) return this.#check(SENSE.illegalRequest, CODE.badField);
+        if ((packet.getUint8(1) & 1) === 0) {
+          this.#check(SENSE.illegalRequest, CODE.badField);
+          return;
+        }
         const isMedia = (packet.getUint8(4) & 0x10) !== 0;
         const reply = isMedia ? [0, 6, 4, 0x10, 0, 2, 0, 0] : [0, 2, 0x80, 0x10];
-        return this.#reply(Uint8Array.from(reply), packet.getUint16(7));
+        this.#reply(Uint8Array.from(reply), packet.getUint16(7));
+        return;
       }
       case SCSI.readDiscInformation: {
         const reply = new Uint8Array(34);
         reply.set([0, 32, 0x0e, 1, 1, 1, 1]); // complete, one session, one track
-        return this.#reply(reply, packet.getUint16(7));
+        this.#reply(reply, packet.getUint16(7));
+        return;
       }
       case SCSI.mechanismStatus:
-        return this.#reply(Uint8Array.of(0, 0, 0, 0, 0, 1, 0, 0), packet.getUint16(8));
+        this.#reply(Uint8Array.of(0, 0, 0, 0, 0, 1, 0, 0), packet.getUint16(8));
+        return;
       default:
-        return this.#check(SENSE.illegalRequest, CODE.invalidCommand);
+        this.#check(SENSE.illegalRequest, CODE.invalidCommand);
+        return;
     }
   }
 
   #read(block: number, count: number): void {
-    if (block + count > this.#blocks) return this.#check(SENSE.illegalRequest, CODE.outOfRange);
-    if (count === 0) return this.#good();
+    if (block + count > this.#blocks) {
+      this.#check(SENSE.illegalRequest, CODE.outOfRange);
+      return;
+    }
+    if (count === 0) {
+      this.#good();
+      return;
+    }
     this.counters.reads++;
     this.#offset = block * BLOCK_BYTES;
     this.#remaining = count * BLOCK_BYTES;
@@ -202,7 +229,10 @@ export class AtapiCdrom extends IdeDrive {
   /** Sends a reply of at most `allocated` bytes. */
   #reply(reply: Uint8Array<ArrayBuffer>, allocated: number): void {
     const part = reply.slice(0, allocated);
-    if (part.length === 0) return this.#good();
+    if (part.length === 0) {
+      this.#good();
+      return;
+    }
     this.#remaining = 0;
     this.#transfer(() => this.#send(part));
   }
@@ -223,7 +253,8 @@ export class AtapiCdrom extends IdeDrive {
       this.#backend.read(this.#offset, block.subarray(0, there));
     } catch {
       this.counters.errors++;
-      return this.#check(SENSE.mediumError, CODE.readError);
+      this.#check(SENSE.mediumError, CODE.readError);
+      return;
     }
     this.#offset += length;
     this.#remaining -= length;
@@ -280,27 +311,34 @@ export class AtapiCdrom extends IdeDrive {
     const allocated = packet.getUint16(7);
     if (format === 0) {
       if (first > 1 && first !== LEAD_OUT) {
-        return this.#check(SENSE.illegalRequest, CODE.badField);
+        this.#check(SENSE.illegalRequest, CODE.badField);
+        return;
       }
       const entries: number[] = [];
       if (first <= 1) entries.push(0, 0x14, 1, 0, ...address(0));
       entries.push(0, 0x14, LEAD_OUT, 0, ...address(this.#blocks));
-      return this.#reply(Uint8Array.of(0, entries.length + 2, 1, 1, ...entries), allocated);
+      this.#reply(Uint8Array.of(0, entries.length + 2, 1, 1, ...entries), allocated);
+      return;
     }
     if (format === 1) {
-      return this.#reply(Uint8Array.of(0, 10, 1, 1, 0, 0x14, 1, 0, ...address(0)), allocated);
+      this.#reply(Uint8Array.of(0, 10, 1, 1, 0, 0x14, 1, 0, ...address(0)), allocated);
+      return;
     }
-    return this.#check(SENSE.illegalRequest, CODE.badField);
+    this.#check(SENSE.illegalRequest, CODE.badField);
+    return;
   }
 
   #modeSense(page: number, header: 4 | 8, allocated: number): void {
     const pages: Record<number, readonly number[]> = {
-      0x01: [0x01, 6, 0, 5, 0, 0, 0, 0],
+      1: [0x01, 6, 0, 5, 0, 0, 0, 0],
       // Capabilities: lockable, ejectable, tray.
-      0x2a: [0x2a, 18, 0, 0, 0, 0, 0x29, 0, 2, 0xc2, 0, 2, 0, 0, 2, 0xc2, 0, 0, 0, 0],
+      42: [0x2a, 18, 0, 0, 0, 0, 0x29, 0, 2, 0xc2, 0, 2, 0, 0, 2, 0xc2, 0, 0, 0, 0],
     };
     const wanted = page === 0x3f ? Object.values(pages).flat() : pages[page];
-    if (wanted === undefined) return this.#check(SENSE.illegalRequest, CODE.badField);
+    if (wanted === undefined) {
+      this.#check(SENSE.illegalRequest, CODE.badField);
+      return;
+    }
     const reply = new Uint8Array(header + wanted.length);
     const length = reply.length - (header === 8 ? 2 : 1);
     if (header === 8) {

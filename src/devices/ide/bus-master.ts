@@ -9,7 +9,7 @@
  */
 import type { AccessSize } from '../../bus/mod.ts';
 import type { GuestMemory } from '../../memory/mod.ts';
-import { type Checked, record, u32, u8 } from '../../state/mod.ts';
+import { type Checked, record, u8, u32 } from '../../state/mod.ts';
 import type { IdeDrive } from './drive.ts';
 
 export const BUS_MASTER_BYTES = 8;
@@ -100,7 +100,10 @@ export class BusMaster {
       return;
     let entry = this.#table;
     for (let region = 0; region < MAX_REGIONS; region++) {
-      if (!this.#memory.contains(entry, 8)) return this.#fail();
+      if (!this.#memory.contains(entry, 8)) {
+        this.#fail();
+        return;
+      }
       const address = this.#memory.read32(entry);
       const control = this.#memory.read32(entry + 4);
       const length = control & 0xfffe || 0x1_0000;

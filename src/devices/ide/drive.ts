@@ -15,9 +15,9 @@ import {
   optional,
   record,
   refine,
+  u8,
   u16,
   u32,
-  u8,
 } from '../../state/mod.ts';
 import { ERROR, STATUS } from './spec.ts';
 

@@ -1,7 +1,7 @@
 /** Starts a machine from firmware, as a PC does when it is switched on. */
 import { type Bus, openBus } from '../../bus/mod.ts';
-import { byteBank } from '../../devices/mod.ts';
 import { FW_CFG_PORTS, FwCfg } from '../../devices/fw-cfg/mod.ts';
+import { byteBank } from '../../devices/mod.ts';
 import type { GuestMemory } from '../../memory/mod.ts';
 import type { AcpiTables } from '../acpi/mod.ts';
 import type { FirmwareConfig } from '../config.ts';

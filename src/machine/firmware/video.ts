@@ -3,11 +3,11 @@ import type { Bus, Clock } from '../../bus/mod.ts';
 import { PciFunction, type PciHost } from '../../devices/mod.ts';
 import {
   screenText,
-  Vga,
   VGA_CRTC_PORTS,
   VGA_FIRST_PORT,
   VGA_PORTS,
   VGA_STATUS_PORTS,
+  Vga,
 } from '../../devices/vga/mod.ts';
 import type { GuestMemory } from '../../memory/mod.ts';
 import { PCI_SLOT } from '../layout.ts';

@@ -27,6 +27,8 @@ export interface RunnableBoard {
   /** Takes in what has arrived for the devices from outside; true when an idle guest should run. */
   poll?(): boolean;
   stats(): MachineStats;
+  /** lines of text on the screen, if it shows text */
+  screenText?(): readonly string[] | undefined;
 }
 
 /** Builds boards; the class `Board` itself, or a test's stand-in. */
@@ -92,7 +94,12 @@ export class MachineLoop {
     while (end === undefined) end = this.#turn();
     this.#flush();
     for (const disk of this.#host.disks ?? []) disk.close();
-    this.#host.post({ kind: 'ended', end, stats: this.stats() });
+    this.#host.post({ kind: 'ended', end, stats: this.stats(), ...this.#screen() });
+  }
+
+  #screen(): { screen?: readonly string[] } {
+    const screen = this.#board.screenText?.();
+    return screen === undefined ? {} : { screen };
   }
 
   stats(): MachineStats {
@@ -106,7 +113,7 @@ export class MachineLoop {
     if (this.#control.isStopped) return { kind: 'stopped' };
     if (this.#control.takeReset()) this.#reset();
     if (this.#control.takeStatsRequest()) {
-      this.#host.post({ kind: 'stats', stats: this.stats() });
+      this.#host.post({ kind: 'stats', stats: this.stats(), ...this.#screen() });
     }
     if (this.#mustStandStill()) {
       this.#control.sleep(wakeCount, Number.POSITIVE_INFINITY);

@@ -29,6 +29,9 @@ export interface MachineStart {
 /** Why a machine's thread ended: the machine itself, or its user. */
 export type MachineEnd = StopReason | { readonly kind: 'stopped' };
 
+/** Lines of text on the machine's screen. */
+export type ScreenText = readonly string[];
+
 /** What a machine's thread tells its user. */
 export type MachineMessage =
   /** the board is built; the machine stands still until it is resumed */
@@ -37,8 +40,13 @@ export type MachineMessage =
   | { readonly kind: 'output'; readonly bytes: Uint8Array<ArrayBuffer> }
   /** the input ring has room again */
   | { readonly kind: 'room' }
-  | { readonly kind: 'stats'; readonly stats: MachineStats }
-  | { readonly kind: 'ended'; readonly end: MachineEnd; readonly stats: MachineStats }
+  | { readonly kind: 'stats'; readonly stats: MachineStats; readonly screen?: ScreenText }
+  | {
+      readonly kind: 'ended';
+      readonly end: MachineEnd;
+      readonly stats: MachineStats;
+      readonly screen?: ScreenText;
+    }
   /** something that the user can mend, in one sentence */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
   /** our own fault */
