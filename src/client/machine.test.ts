@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { Machine, MachineFault, type MachineOptions, type VivariumError } from './mod.ts';
 
 const boardModule = new URL('../platform/machine-thread/fake-board.fixture.ts', import.meta.url)
@@ -195,6 +196,13 @@ describe('Machine', { timeout: 30_000 }, () => {
     ['a directory as kernel', { kernel: '/' }, /it is a directory/],
     ['an initial RAM disk that is missing', { initrd: '/no/ram' }, /RAM disk \/no\/ram/],
     ['what the board refuses', { kernel: new Uint8Array() }, /the kernel is empty/],
+    ['a packed kernel, unpacked', { kernel: gzipSync('') }, /the kernel is empty/],
+    ['a processor that is none', { cpu: '486' }, /cpu: unknown processor "486"/],
+    [
+      'a processor that is not there yet',
+      { cpu: 'v3' },
+      /cpu: the processor "v3" is not there yet/,
+    ],
     ['too little memory', { memory: '1M' }, /at least 4 MiB/],
     ['memory that is no size', { memory: 'lots' }, /"lots" is not a size/],
     ['memory of no whole pages', { memory: 4097 }, /multiple of 4 KiB/],

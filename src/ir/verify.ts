@@ -6,7 +6,10 @@
  * - Precise faults: nothing that can fault stands behind an effect. An effect is a write of vCPU state
  *   or guest memory, or a helper; a fault behind it would leave the instruction half done.
  *
- * Left out: whether a loop ends, and whether a helper keeps its own promises.
+ * A `memory.loadForUpdate` that nothing completes is a probe: it faults in place of the stores behind
+ * it, so that those may follow an effect.
+ *
+ * Left out: whether a probe looks where the stores write, whether a loop ends, and whether a helper keeps its own promises.
  */
 import { accessType, decodeLoad } from './builder.ts';
 import { type OpRow, ops } from './ops.ts';
@@ -56,6 +59,7 @@ class Verifier {
   readonly #helper: VerifyOptions['helper'];
   readonly #scratch: VerifyOptions['scratch'];
   readonly #visible = new Set<Node>();
+  #isProbed = false;
 
   constructor(body: Body, options: VerifyOptions) {
     this.#body = body;
@@ -85,9 +89,10 @@ class Verifier {
       case 'memory.load':
       case 'memory.loadForUpdate':
         this.#mayFault(node, progress);
+        if (node.op === 'memory.loadForUpdate' && node.uses === 0) this.#isProbed = true;
         return progress;
       case 'memory.store':
-        this.#mayFault(node, progress);
+        if (!this.#isProbed) this.#mayFault(node, progress);
         return effect(progress);
       case 'memory.storeBack':
         return effect(progress);

@@ -42,6 +42,10 @@ export function threeOperands(
 
 /** Writes the halves of a register; VEX encodings clear what lies above the last one. */
 export function writeHalves(b: Semantics, destination: Operand, values: readonly Value[]): void {
+  // A store of 256 bits whose end lies in a page that faults must not have written its beginning.
+  if (values.length === 2 && destination.kind === 'memory') {
+    b.loadForUpdate(b.add(destination.address(), b.i64(24)), 64);
+  }
   values.forEach((value, i) => {
     destination.writeVector(value, i * 16);
   });

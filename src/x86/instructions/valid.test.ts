@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type HelperTraits, printBody, problemsOf } from '../../ir/mod.ts';
 import { helpers } from '../helpers/mod.ts';
+import { vectorAesHelpers } from '../helpers/vector-aes.ts';
+import { vectorIntegerHelpers } from '../helpers/vector-integer.ts';
 import { buildMeaning } from '../meaning.ts';
 import { buildOpcodeTable } from '../opcode-table.ts';
 import { STATE } from '../state.ts';
@@ -10,11 +12,18 @@ import { instructions } from './mod.ts';
 
 /** Helpers that only check: they throw or change nothing. */
 const CHECKS = new Set(['trapGate']);
+/** Helpers that never throw and change no more than the vector scratch fields. */
+const IN_SCRATCH = new Set([
+  ...Object.keys(vectorIntegerHelpers),
+  ...Object.keys(vectorAesHelpers),
+]);
 
 function helper(name: string): HelperTraits | undefined {
   const found = helpers[name];
   if (found === undefined) return undefined;
-  return { params: found.params, result: found.result, checks: CHECKS.has(name) };
+  const inScratch = IN_SCRATCH.has(name);
+  const checks = CHECKS.has(name) || inScratch;
+  return { params: found.params, result: found.result, checks, total: inScratch };
 }
 
 /** Fields that are no architectural state. */
