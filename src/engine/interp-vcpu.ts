@@ -15,13 +15,13 @@ import { CodeCache, type CodePage } from './code-cache.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { HandlerSet, usualShapes } from './handlers/handler-set.ts';
 import { FIRST_HANDLER, type HelperSignature } from './handlers/runtime.ts';
-import { TLB } from './tlb-layout.ts';
 import { FAULTED, NOT_RAM } from './mmu.ts';
 import { EXIT, RECORD } from './record.ts';
 import type { CodeSource } from './regions/discover.ts';
 import { JumpProfiles } from './regions/profile.ts';
 import { DEFAULT_POLICY, RegionCache, type RegionPolicy } from './regions/region-cache.ts';
 import { shapeKeyOf } from './shape-key.ts';
+import { TLB } from './tlb-layout.ts';
 
 /** Longest stretch between two looks at the clock and the devices, in instructions. */
 const MAX_BUDGET = 2 ** 24;
@@ -230,9 +230,7 @@ export class InterpVcpu extends BaseVcpu {
       }
       // Handlers run in slices, so that the places where they end show what is hot.
       const slice =
-        this.#regions === undefined
-          ? this.#left
-          : Math.min(this.#left, this.#slice * RECORD.bytes);
+        this.#regions === undefined ? this.#left : Math.min(this.#left, this.#slice * RECORD.bytes);
       const code = this.handlers.enter(record, record + slice, state.base, state.get32(STATE.tlb));
       this.#left += (state.get32(STATE.budget) | 0) - slice;
       switch (code) {
@@ -307,7 +305,8 @@ export class InterpVcpu extends BaseVcpu {
       this.cache.dropStale(page, offset);
       record = this.cache.record(page, offset, this.#nextPage);
     }
-    if ((this.#sampled || this.#regions?.isEager === true) && record >= 0) this.#sample(record, low, high, page);
+    if ((this.#sampled || this.#regions?.isEager === true) && record >= 0)
+      this.#sample(record, low, high, page);
     return record;
   }
 
@@ -316,8 +315,15 @@ export class InterpVcpu extends BaseVcpu {
     this.#sampled = false;
     const regions = this.#regions;
     if (regions === undefined || this.mode.bits !== 64) return;
-    const translated = regions.sample(low & 0xfff, record, () => this.#source(low, high, page), this.#now);
-    this.#slice = translated ? Math.min(2 * this.#slice, LONG_SLICE_INSTRUCTIONS) : SAMPLE_INSTRUCTIONS;
+    const translated = regions.sample(
+      low & 0xfff,
+      record,
+      () => this.#source(low, high, page),
+      this.#now,
+    );
+    this.#slice = translated
+      ? Math.min(2 * this.#slice, LONG_SLICE_INSTRUCTIONS)
+      : SAMPLE_INSTRUCTIONS;
   }
 
   /** The record at (low, high) if the execute TLB knows its page and nothing is to be done there; else 0. */

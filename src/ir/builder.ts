@@ -56,7 +56,7 @@ const ACCESS_TYPE: Record<Access, Type> = {
   f32: 'f32',
   f64: 'f64',
   v128: 'v128',
-}
+};
 
 /**
  * Builds the body of one instruction. Methods append nodes in program order and return values.
@@ -78,7 +78,11 @@ export class Builder {
   }
 
   i64(value: bigint | number): Value {
-    return this.#node('const', { type: 'i64', imm: typeof value === 'number' && value >= 0 ? BigInt(value) : BigInt.asUintN(64, BigInt(value)) }) as Value;
+    return this.#node('const', {
+      type: 'i64',
+      imm:
+        typeof value === 'number' && value >= 0 ? BigInt(value) : BigInt.asUintN(64, BigInt(value)),
+    }) as Value;
   }
 
   v128(bytes: Uint8Array): Value {
@@ -108,7 +112,8 @@ export class Builder {
   /** A pure op that carries an immediate (lane index, shuffle bytes). */
   pureWith(op: string, imm: Immediate, ...args: Value[]): Value {
     const row = opRow(op);
-    if (args.length !== row.args.length) throw new Error(`${op} takes ${row.args.length} arguments`);
+    if (args.length !== row.args.length)
+      throw new Error(`${op} takes ${row.args.length} arguments`);
     let constant = args.length > 0 && row.type !== 'v128';
     for (let i = 0; i < args.length; i++) {
       const arg = args[i] as Value;

@@ -57,10 +57,11 @@ const STORE: Record<Access, readonly number[]> = {
 };
 
 /** i32 loads (unsigned, signed) and stores of up to 32 bits, by width. */
-const NARROW_LOAD: readonly [Record<number, readonly number[]>, Record<number, readonly number[]>] = [
-  { 8: [0x2d], 16: [0x2f], 32: [0x28] },
-  { 8: [0x2c], 16: [0x2e], 32: [0x28] },
-];
+const NARROW_LOAD: readonly [Record<number, readonly number[]>, Record<number, readonly number[]>] =
+  [
+    { 8: [0x2d], 16: [0x2f], 32: [0x28] },
+    { 8: [0x2c], 16: [0x2e], 32: [0x28] },
+  ];
 const NARROW_STORE: Record<number, readonly number[]> = { 8: [0x3a], 16: [0x3b], 32: [0x36] };
 
 /** 64-bit ops whose low half needs the low halves of their arguments alone, as i32 ops. */
@@ -313,7 +314,8 @@ export abstract class BodyEmitter {
   protected isNarrowSigned(node: Node): boolean {
     const narrow = this.#narrow.get(node);
     if (narrow !== undefined) return narrow.signed;
-    if (node.op === 'const') return BigInt.asIntN(32, node.imm as bigint) === BigInt.asIntN(64, node.imm as bigint);
+    if (node.op === 'const')
+      return BigInt.asIntN(32, node.imm as bigint) === BigInt.asIntN(64, node.imm as bigint);
     return node.op === 'i64.extend32_s' && !this.#locals.has(node);
   }
 

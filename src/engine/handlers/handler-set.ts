@@ -59,9 +59,7 @@ export class HandlerSet {
       if (index === undefined) {
         index = this.#next++;
         variants.push({ code, index });
-        bodies.push(
-          module.addFunction(functions.handlerType, code, handlerName(encoding, key)),
-        );
+        bodies.push(module.addFunction(functions.handlerType, code, handlerName(encoding, key)));
       }
       this.#indexes.set(handlerKey(encoding, key), index);
     }

@@ -1,7 +1,7 @@
 import { type CodeMode, DECODED, type Decoder, MAX_INSTRUCTION_BYTES } from '../../x86/mod.ts';
 import { RECORD } from '../record.ts';
-import { TLB } from '../tlb-layout.ts';
 import { shapeKeyOf } from '../shape-key.ts';
+import { TLB } from '../tlb-layout.ts';
 import { analyse, type RegionBlock, type RegionGraph, type RegionInstruction } from './graph.ts';
 
 const PAGE = 4096;

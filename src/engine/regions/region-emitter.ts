@@ -246,7 +246,11 @@ export class RegionEmitter extends BodyEmitter {
       .i64Store(STATE.regionBytes);
     f.get(this.#rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
     f.get(this.#exitRecord).if();
-    f.get(this.#exitRip).get(this.#exitRecord).memory([0x33], RECORD.start).i64Add().set(this.#exitRip);
+    f.get(this.#exitRip)
+      .get(this.#exitRecord)
+      .memory([0x33], RECORD.start)
+      .i64Add()
+      .set(this.#exitRip);
     f.end();
     f.get(CPU).get(this.#exitRip).i64Store(STATE.rip);
     f.get(CPU).get(this.#rest).i32Store(STATE.budget);
@@ -500,7 +504,11 @@ export class RegionEmitter extends BodyEmitter {
           }
           this.#recipe = narrow ? RECIPE.logic32 : recipe;
           this.#live.add(narrow ? 'narrow' : 'wide');
-        } else if (this.isNarrowSigned(left) && this.isNarrowSigned(right) && this.isNarrowSigned(result)) {
+        } else if (
+          this.isNarrowSigned(left) &&
+          this.isNarrowSigned(right) &&
+          this.isNarrowSigned(result)
+        ) {
           this.low32(left);
           this.low32(right);
           this.low32(result);
@@ -603,7 +611,14 @@ export class RegionEmitter extends BodyEmitter {
   #resolveDynamic(): void {
     const f = this.f;
     f.get(this.#kind).if();
-    const kinds = [RECIPE.sub32, RECIPE.sub, RECIPE.logic32, RECIPE.logic, RECIPE.add32, RECIPE.add] as const;
+    const kinds = [
+      RECIPE.sub32,
+      RECIPE.sub,
+      RECIPE.logic32,
+      RECIPE.logic,
+      RECIPE.add32,
+      RECIPE.add,
+    ] as const;
     for (const kind of kinds) {
       f.get(this.#kind).i32Const(kind).op(0x46).if();
       this.#compute(kind);
@@ -653,7 +668,10 @@ export class RegionEmitter extends BodyEmitter {
         const op = SUB_CONDITIONS[pair]?.[negate];
         if (op === undefined) break;
         if (recipe === RECIPE.sub) f.get(this.#left).get(this.#right).op(op);
-        else f.get(this.#left32).get(this.#right32).op(op - I64_TO_I32_COMPARE);
+        else
+          f.get(this.#left32)
+            .get(this.#right32)
+            .op(op - I64_TO_I32_COMPARE);
         return;
       }
       case RECIPE.logic:
@@ -662,7 +680,10 @@ export class RegionEmitter extends BodyEmitter {
         const op = LOGIC_CONDITIONS[pair]?.[negate];
         if (op === undefined) break;
         if (recipe === RECIPE.logic) f.get(this.#result).i64Const(0n).op(op);
-        else f.get(this.#result32).i32Const(0).op(op - I64_TO_I32_COMPARE);
+        else
+          f.get(this.#result32)
+            .i32Const(0)
+            .op(op - I64_TO_I32_COMPARE);
         return;
       }
       default:
@@ -670,7 +691,10 @@ export class RegionEmitter extends BodyEmitter {
     if (recipe !== DYNAMIC && recipe !== RECIPE.fields && recipe !== RECIPE.memory) {
       if (pair === 2 || pair === 4) {
         const op = (LOGIC_CONDITIONS[pair] as readonly [number, number])[negate] as number;
-        if (recipe >= RECIPE.add32) f.get(this.#result32).i32Const(0).op(op - I64_TO_I32_COMPARE);
+        if (recipe >= RECIPE.add32)
+          f.get(this.#result32)
+            .i32Const(0)
+            .op(op - I64_TO_I32_COMPARE);
         else f.get(this.#result).i64Const(0n).op(op);
         return;
       }
