@@ -87,19 +87,22 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map((half) => (half === '' ? [] : groupsOf(half)));
+  const last = halves.length - 1;
+  const [head, tail] = halves.map((half, index) =>
+    half === '' ? [] : groupsOf(half, index === last),
+  );
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const given = head.length + (tail?.length ?? 0);
   if (halves.length === 1 ? given !== 16 : given > 14) return undefined;
   return Uint8Array.from([...head, ...new Array(16 - given).fill(0), ...(tail ?? [])]);
 }
 
-/** The bytes of groups separated by colons, the last of which may be an IPv4 address. */
-function groupsOf(text: string): number[] | undefined {
+/** The bytes of groups separated by colons, the last of which may be an IPv4 address if the text ends with it. */
+function groupsOf(text: string, isEnd: boolean): number[] | undefined {
   const groups = text.split(':');
   const bytes: number[] = [];
   for (const [index, group] of groups.entries()) {
-    const ipv4 = index === groups.length - 1 ? parseIpv4(group) : undefined;
+    const ipv4 = isEnd && index === groups.length - 1 ? parseIpv4(group) : undefined;
     if (ipv4 !== undefined) bytes.push(...ipv4);
     else if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
       const value = Number.parseInt(group, 16);

@@ -61,7 +61,7 @@ export function completeChecksum(frame: Uint8Array, offload: FrameOffload): void
   write16(frame, start + offset, checksum(frame, start, frame.length));
 }
 
-/** A link that shows every frame in both directions to `record`. */
+/** A link that shows every frame in both directions to `record`; for receivers that take every frame. */
 export class CapturedLink implements Link {
   readonly #link: Link;
   readonly #record: (frame: Uint8Array, offload: FrameOffload) => void;
@@ -82,9 +82,8 @@ export class CapturedLink implements Link {
   connect(receiver: LinkReceiver): void {
     this.#link.connect({
       receive: (frame, offload) => {
-        const isTaken = receiver.receive(frame, offload);
-        if (isTaken) this.#record(frame, offload);
-        return isTaken;
+        this.#record(frame, offload); // before the answers to it
+        return receiver.receive(frame, offload);
       },
       settled: () => receiver.settled(),
       ready: () => receiver.ready(),

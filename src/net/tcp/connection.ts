@@ -216,7 +216,8 @@ export class TcpConnection {
   setReceiveRoom(bytes: number): void {
     this.#room = Math.max(0, bytes);
     if (this.#state !== 'open' || this.#finReceived) return;
-    const gain = distance(advance(this.#expected, this.#room), this.#toldEdge);
+    const tellable = Math.min(this.#room, 0xffff << this.#ourShift);
+    const gain = distance(advance(this.#expected, tellable), this.#toldEdge);
     const told = distance(this.#toldEdge, this.#expected);
     if (gain >= TCP_BUFFER_BYTES / 4 || (told < 2 * this.#mss && gain >= 2 * this.#mss)) {
       this.#acknowledge();
