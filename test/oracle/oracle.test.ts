@@ -81,6 +81,12 @@ test('the reference engine does what the host processor does in 30,000 random ca
   runOn('reference', 80_000, 30_000);
 });
 
+test('translated from its first execution, code does what it does on the host in 30,000 cases', {
+  skip,
+}, () => {
+  runOn('regions', 110_000, 30_000);
+});
+
 test('forms that no program can run natively are few, and each has a reason', { skip }, (t) => {
   const reasons = new Map<string, string[]>();
   for (const each of all) {
