@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VivariumError } from '../client/mod.ts';
+import { addDiskCommand } from './disk/command.ts';
 import { kernelOfImage } from './image.ts';
 import { say } from './messages.ts';
 import { type RunSettings, run } from './run.ts';
@@ -48,6 +49,7 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
     const kernel = image === undefined ? given.kernel : await kernelOfImage(image);
     code = await run(kernel === undefined ? given : { ...given, kernel }, settings);
   });
+  addDiskCommand(program);
   for (const name of laterCommands) addLaterCommand(program, name);
   try {
     await program.parseAsync(arguments_, { from: 'user' });

@@ -4,11 +4,19 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { createQcow2, type ImageFormat, openImage } from '../../src/block/mod.ts';
+import {
+  checkImage,
+  convertImage,
+  createQcow2,
+  type ImageFormat,
+  openImage,
+  repairImage,
+  resizeImage,
+} from '../../src/block/mod.ts';
 import type { BlockBackend } from '../../src/bus/mod.ts';
 import { NodeFiles, nodeCodecs } from '../../src/platform/node/disk/mod.ts';
 import { DiskModel } from './disk-model.ts';
@@ -187,5 +195,78 @@ describe(`images beside qemu-img (seed ${seed})`, { skip }, () => {
       check(path);
     }
     expectSameThere(path, model);
+  });
+
+  test('a compressed copy is sound and the same', () => {
+    for (const clusterBits of [12, 16]) {
+      const bytes = contents(BYTES, 13);
+      const path = fresh();
+      const source = open(rawFile(bytes), true);
+      const options = { format: 'qcow2', codecs: nodeCodecs, clusterBits, compress: true } as const;
+      convertImage(source, files.create(path), options);
+      source.close();
+      check(path);
+      assert.ok(statSync(path).size < BYTES / 8);
+      expectSameThere(path, new DiskModel(BYTES, bytes));
+      exercise(path, new DiskModel(BYTES, bytes));
+    }
+  });
+
+  test('a disk that grows shows zeroes, and one that shrinks loses its end', () => {
+    const behind = contents(BYTES, 15);
+    const base = rawFile(behind);
+    for (const options of [[], ['-b', base, '-F', 'raw'], ['-o', 'cluster_size=512']]) {
+      const path = fresh();
+      qemuImg('create', '-q', '-f', 'qcow2', ...options, path, String(2 * MIB));
+      const model = new DiskModel(2 * MIB, options[0] === '-b' ? behind : undefined);
+      exercise(path, model);
+      resizeImage(host, path, 10 * MIB, { mayShrink: false });
+      check(path);
+      const grown = new DiskModel(10 * MIB, model.bytes);
+      expectSameThere(path, grown);
+      exercise(path, grown);
+      const shrink = () => resizeImage(host, path, MIB, { mayShrink: false });
+      assert.throws(shrink, { code: 'disk-shrink' });
+      resizeImage(host, path, MIB, { mayShrink: true });
+      resizeImage(host, path, 2 * MIB, { mayShrink: false });
+      check(path);
+      expectSameThere(path, new DiskModel(2 * MIB, grown.bytes.subarray(0, MIB)));
+    }
+  });
+
+  test('wrong reference counts are found and repaired', () => {
+    const path = fresh();
+    qemuImg('convert', '-q', '-O', 'qcow2', '-f', 'raw', rawFile(contents(BYTES, 17)), path);
+    const model = new DiskModel(BYTES, contents(BYTES, 17));
+    const file = files.open(path, { readOnly: false });
+    assert.equal(checkImage(file, nodeCodecs).faultCount, 0);
+    // The block of counts is the third cluster of a fresh image.
+    const at = 2 * 65_536 + 2 * 20;
+    file.write(at, Uint8Array.of(0, 0, 0, 3, 0, 0));
+    const report = checkImage(file, nodeCodecs);
+    assert.ok(report.faultCount >= 2);
+    assert.ok(report.leaks >= 1);
+    assert.notEqual(spawnSync('qemu-img', ['check', path]).status, 0);
+    const repaired = repairImage(file, nodeCodecs);
+    assert.deepEqual([repaired.faultCount, repaired.leaks], [0, 0]);
+    file.close();
+    check(path);
+    expectSameThere(path, model);
+  });
+
+  test('clusters of bitmaps are no leaks, and bitmaps are out of date once the disk is written', () => {
+    const path = fresh();
+    qemuImg('create', '-q', '-f', 'qcow2', path, String(BYTES));
+    qemuImg('bitmap', '--add', path, 'since');
+    const file = files.open(path, { readOnly: true });
+    assert.deepEqual(
+      { ...checkImage(file, nodeCodecs), faults: 0 },
+      { faults: 0, faultCount: 0, leaks: 0, allocated: 0, compressed: 0 },
+    );
+    file.close();
+    const disk = open(path);
+    disk.write(0, new Uint8Array(512).fill(1));
+    disk.close();
+    assert.equal(spawnSync('qemu-img', ['check', path]).status, 3, 'its bitmap is a leak now');
   });
 });

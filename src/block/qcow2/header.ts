@@ -52,6 +52,8 @@ const MAX_SNAPSHOTS = 65_536;
 export interface Qcow2Header {
   readonly version: 2 | 3;
   readonly clusterBits: number;
+  /** where extensions begin */
+  readonly headerBytes: number;
   /** capacity of the disk */
   readonly bytes: number;
   readonly l1Entries: number;
@@ -123,6 +125,7 @@ export function readHeader(file: RandomAccessFile): Qcow2Header {
   const header: Qcow2Header = {
     version,
     clusterBits,
+    headerBytes,
     bytes: Number(view.getBigUint64(HEADER_FIELD.bytes)),
     l1Entries: view.getUint32(HEADER_FIELD.l1Entries),
     l1Offset: place(40, 'level 1 table'),
@@ -170,22 +173,35 @@ function readBacking(
 ): BackingName | undefined {
   const offset = Number(view.getBigUint64(8));
   const length = view.getUint32(16);
-  const format = backingFormat(file, headerBytes, offset === 0 ? cluster : offset);
   if (offset === 0 || length === 0) return undefined;
   if (length > MAX_NAME_BYTES || offset + length > cluster) {
     throw corrupt(file.name, 'the name of the image behind it cannot be');
   }
   const bytes = new Uint8Array(length);
   file.read(offset, bytes);
-  return { name: new TextDecoder().decode(bytes), format };
+  const format = extensionIn(file, headerBytes, offset, EXTENSION_BACKING_FORMAT);
+  return {
+    name: new TextDecoder().decode(bytes),
+    format: format && knownFormat(file.name, new TextDecoder().decode(format.subarray(0, 16))),
+  };
 }
 
-/** Looks through the extensions, which end at `end` at the latest. */
-function backingFormat(
+/** The contents of an extension, or undefined when the image has none of that kind. */
+export function findExtension(
+  file: RandomAccessFile,
+  header: Qcow2Header,
+  wanted: number,
+): Uint8Array | undefined {
+  return extensionIn(file, header.headerBytes, 2 ** header.clusterBits, wanted);
+}
+
+/** Looks through the extensions from `start`, which end before `end`. */
+function extensionIn(
   file: RandomAccessFile,
   start: number,
   end: number,
-): ImageFormat | undefined {
+  wanted: number,
+): Uint8Array | undefined {
   const head = new Uint8Array(8);
   const view = new DataView(head.buffer);
   let at = start;
@@ -195,10 +211,10 @@ function backingFormat(
     const length = view.getUint32(4);
     if (kind === EXTENSION_END) return undefined;
     if (at + 8 + length > end) throw corrupt(file.name, 'an extension of its header is too long');
-    if (kind === EXTENSION_BACKING_FORMAT) {
-      const text = new Uint8Array(Math.min(length, 16));
-      file.read(at + 8, text);
-      return knownFormat(file.name, new TextDecoder().decode(text));
+    if (kind === wanted) {
+      const contents = new Uint8Array(length);
+      file.read(at + 8, contents);
+      return contents;
     }
     at += 8 + Math.ceil(length / 8) * 8;
   }

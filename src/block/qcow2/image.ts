@@ -14,6 +14,7 @@ import { corrupt, HEADER_FIELD, type Qcow2Header, readHeader } from './header.ts
 import { L2Map } from './l2-map.ts';
 import { Metadata, Table } from './metadata.ts';
 import { Refcounts } from './refcounts.ts';
+import { resizeQcow2 } from './resize.ts';
 
 export interface Qcow2Options {
   readonly file: RandomAccessFile;
@@ -114,6 +115,11 @@ export class Qcow2Image implements BlockBackend {
       const mapping = this.map.lookUp(index);
       if (!this.#readsZero(mapping) || hasHost(mapping)) this.#dropCluster(index, mapping);
     });
+  }
+
+  /** Changes the capacity; the image is to be closed and opened again afterwards. */
+  resize(bytes: number): void {
+    resizeQcow2(this.#file, this, bytes, this.#backing?.bytes ?? 0);
   }
 
   flush(): void {

@@ -40,6 +40,11 @@ export class Refcounts {
     return this.#usedTo;
   }
 
+  /** True when there is room for the count of cluster `index`. */
+  hasBlock(index: number): boolean {
+    return this.#block(index) !== undefined;
+  }
+
   /** The count of cluster `index`. */
   get(index: number): number {
     const block = this.#block(index);
