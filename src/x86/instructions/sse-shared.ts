@@ -42,9 +42,12 @@ export function threeOperands(
 
 /** Writes the halves of a register; VEX encodings clear what lies above the last one. */
 export function writeHalves(b: Semantics, destination: Operand, values: readonly Value[]): void {
-  // A store of 256 bits whose end lies in a page that faults must not have written its beginning.
+  // A store of 256 bits whose end lies in a page that faults must not have written its beginning; looked
+  // at piece by piece, the first byte that faults is the one reported.
   if (values.length === 2 && destination.kind === 'memory') {
-    b.loadForUpdate(b.add(destination.address(), b.i64(24)), 64);
+    for (let at = 0; at < 32; at += 8) {
+      b.loadForUpdate(b.add(destination.address(), b.i64(at)), 64);
+    }
   }
   values.forEach((value, i) => {
     destination.writeVector(value, i * 16);
