@@ -65,6 +65,7 @@ async function createMachine(options: RunOptions, settings: RunSettings): Promis
       debugExit: options.debugExit,
       noReboot: !options.reboot,
       progress: (message) => progress.show(message),
+      notice: (message) => say(message, false),
       boardModule: settings.boardModule,
     });
   } finally {

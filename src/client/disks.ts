@@ -51,15 +51,22 @@ export function diskConfig({ bus, serial }: CheckedDisk): DiskConfig {
   return { bus, ...(serial === undefined ? {} : { serial }) };
 }
 
-/** The disk as the machine's thread opens it. */
-export function diskSource({ path, format, readOnly, snapshot }: CheckedDisk): DiskSource {
+function diskSource({ path, format, readOnly, snapshot }: CheckedDisk): DiskSource {
   return { path, format, readOnly, snapshot };
 }
 
 /** The disc as the board sees it: a drive on the IDE bus. */
 export const cdromConfig: DiskConfig = { bus: 'ide', media: 'cdrom' };
 
-/** The disc as the machine's thread opens it. */
-export function cdromSource(path: string): DiskSource {
+/** Everything with an image, as the machine's thread opens it. */
+export function diskSources(options: {
+  readonly disks: readonly CheckedDisk[];
+  readonly cdrom?: string | undefined;
+}): DiskSource[] {
+  const { disks, cdrom } = options;
+  return [...disks.map(diskSource), ...(cdrom === undefined ? [] : [cdromSource(cdrom)])];
+}
+
+function cdromSource(path: string): DiskSource {
   return { path, format: 'raw', readOnly: true, snapshot: false };
 }

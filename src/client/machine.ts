@@ -1,5 +1,6 @@
 import type { BoardConfig, MachineStats } from '../machine/config.ts';
 import { ControlBlock, type MachineEnd, type MachineMessage } from '../platform/mod.ts';
+import { type ImageLock, lockDisks } from '../platform/node/disk/mod.ts';
 import {
   type MachineThread,
   type NetworkThread,
@@ -10,10 +11,10 @@ import { assert, VivariumError } from '../util/mod.ts';
 import { MachineConsole } from './console.ts';
 import { ConsoleInput } from './console-input.ts';
 import { ConsoleOutput } from './console-output.ts';
-import { cdromSource, diskSource } from './disks.ts';
+import { diskSources } from './disks.ts';
 import { MachineFault } from './fault.ts';
 import { buildConfig } from './guest-config.ts';
-import { checkNetwork, type ForwardedPort } from './network.ts';
+import { type CheckedNetwork, checkNetwork, type ForwardedPort } from './network.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
 
 /** How long a machine that is told to stop may take before its thread is ended, in milliseconds. */
@@ -38,6 +39,8 @@ export class Machine implements AsyncDisposable {
   readonly console: MachineConsole;
   #control: ControlBlock;
   #network: NetworkThread | undefined;
+  #imageLock: ImageLock;
+  #notice: (message: string) => void;
   #output: ConsoleOutput;
   #input: ConsoleInput;
   #thread: MachineThread;
@@ -54,10 +57,13 @@ export class Machine implements AsyncDisposable {
     checked: CheckedOptions,
     control: ControlBlock,
     network: NetworkThread | undefined,
+    imageLock: ImageLock,
   ) {
     const { noReboot, boardModule } = checked;
     this.#control = control;
     this.#network = network;
+    this.#imageLock = imageLock;
+    this.#notice = checked.notice ?? (() => {});
     this.#output = new ConsoleOutput((bytes) => this.#control.outputConsumed(bytes));
     this.#input = new ConsoleInput(this.#control);
     this.console = new MachineConsole(this.#output, this.#input);
@@ -68,10 +74,7 @@ export class Machine implements AsyncDisposable {
       {
         config,
         noReboot,
-        disks: [
-          ...checked.disks.map(diskSource),
-          ...(checked.cdrom === undefined ? [] : [cdromSource(checked.cdrom)]),
-        ],
+        disks: diskSources(checked),
         control: this.#control.buffer,
         ...(network === undefined ? {} : { network: network.memory }),
         ...(boardModule === undefined ? {} : { boardModule }),
@@ -87,6 +90,20 @@ export class Machine implements AsyncDisposable {
   static async create(options: MachineOptions = {}): Promise<Machine> {
     const checked = checkOptions(options);
     const network = checkNetwork(checked);
+    const imageLock = lockDisks(diskSources(checked));
+    try {
+      return await Machine.#create(checked, network, imageLock);
+    } catch (error) {
+      imageLock.release();
+      throw error;
+    }
+  }
+
+  static async #create(
+    checked: CheckedOptions,
+    network: CheckedNetwork | undefined,
+    imageLock: ImageLock,
+  ): Promise<Machine> {
     const config = await buildConfig(checked, network);
     const control = new ControlBlock();
     const failure = Promise.withResolvers<Error>();
@@ -98,7 +115,7 @@ export class Machine implements AsyncDisposable {
         control: control.buffer,
         failed: (error) => failure.resolve(error),
       }));
-    const machine = new Machine(config, checked, control, thread);
+    const machine = new Machine(config, checked, control, thread, imageLock);
     failure.promise.then((error) => machine.#fail(error));
     await machine.#ready.promise;
     return machine;
@@ -216,7 +233,11 @@ export class Machine implements AsyncDisposable {
         this.#screen = message.screen;
         this.#settleStats(message.stats);
         return;
+      case 'notice':
+        this.#notice(message.text);
+        return;
       case 'ended':
+        this.#imageLock.release();
         this.#lastStats = message.stats;
         this.#screen = message.screen;
         this.#finish(message.end);
@@ -243,6 +264,8 @@ export class Machine implements AsyncDisposable {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     void this.#network?.terminate();
+    // A thread that did not end by itself may write until it is gone.
+    void this.#thread.terminate().then(() => this.#imageLock.release());
     this.#output.end();
     this.#input.end();
     this.#settlePauses();

@@ -41,6 +41,8 @@ export interface MachineOptions {
   readonly noReboot?: boolean | undefined;
   /** told what is being fetched or unpacked before a default guest can start */
   readonly progress?: ((message: string) => void) | undefined;
+  /** told in a sentence when the machine needs its user, for example when the host's disk is full */
+  readonly notice?: ((message: string) => void) | undefined;
   /** where packages of the default guest come from, instead of the host's own package sources */
   readonly mirror?: string | undefined;
   /** another board than the product's, for tests: the URL of a module that exports `Board` */
@@ -98,6 +100,7 @@ const schema = z.strictObject({
   debugExit: z.boolean({ error: 'must be true or false' }).default(false),
   noReboot: z.boolean({ error: 'must be true or false' }).default(false),
   progress: z.custom<(message: string) => void>((value) => typeof value === 'function').optional(),
+  notice: z.custom<(message: string) => void>((value) => typeof value === 'function').optional(),
   mirror: z.string().optional(),
   boardModule: z.string().optional(),
 });

@@ -37,6 +37,8 @@ export type MachineMessage =
   /** the board is built; the machine stands still until it is resumed */
   | { readonly kind: 'ready' }
   | { readonly kind: 'paused' }
+  /** something that the user should know: a sentence */
+  | { readonly kind: 'notice'; readonly text: string }
   | { readonly kind: 'output'; readonly bytes: Uint8Array<ArrayBuffer> }
   /** the input ring has room again */
   | { readonly kind: 'room' }

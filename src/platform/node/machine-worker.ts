@@ -8,6 +8,7 @@ import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts
 import { openDisks } from './disk/open-disks.ts';
 import { Doorbell } from './network/doorbell.ts';
 
+const ROOM_POLL_MILLISECONDS = 500;
 const start = workerData as MachineStart;
 
 function post(message: MachineMessage): void {
@@ -32,22 +33,34 @@ async function loadBoard(): Promise<BoardMaker> {
   return module.Board;
 }
 
+/** The host's disk is full: the guest stands still until there is room, or the machine is stopped. */
+function waitForRoom(name: string): boolean {
+  if (!isWaitingForRoom) {
+    isWaitingForRoom = true;
+    const text = `the host's disk is full: the machine waits until there is room for ${name}`;
+    post({ kind: 'notice', text });
+  }
+  control.sleep(control.wakeCount, ROOM_POLL_MILLISECONDS);
+  return !control.isStopped;
+}
+
+function tellOfRoom(): void {
+  isWaitingForRoom = false;
+  post({ kind: 'notice', text: "there is room on the host's disk again: the machine goes on" });
+}
+
+const control = new ControlBlock(start.control);
+let isWaitingForRoom = false;
 let loop: MachineLoop | undefined;
 try {
-  loop = new MachineLoop(
-    await loadBoard(),
-    start.config,
-    start.noReboot,
-    new ControlBlock(start.control),
-    {
-      now: () => performance.now() * 1e6,
-      epochMilliseconds: () => Date.now(),
-      cpuSeconds,
-      post,
-      disks: openDisks(start.disks ?? []),
-      network: connectNetwork(),
-    },
-  );
+  loop = new MachineLoop(await loadBoard(), start.config, start.noReboot, control, {
+    now: () => performance.now() * 1e6,
+    epochMilliseconds: () => Date.now(),
+    cpuSeconds,
+    post,
+    disks: openDisks(start.disks ?? [], { onFull: waitForRoom, onRoom: tellOfRoom }),
+    network: connectNetwork(),
+  });
   loop.run();
 } catch (error) {
   if (error instanceof VivariumError) {

@@ -1,5 +1,5 @@
 export { nodeCodecs } from './codecs.ts';
 export { type ImageLock, lockImage } from './image-lock.ts';
 export { lockChain, lockDisks } from './lock-disks.ts';
-export { NodeFile, NodeFiles, type OnDiskFull } from './node-file.ts';
+export { type DiskFullHandler, NodeFile, NodeFiles } from './node-file.ts';
 export { openDisks } from './open-disks.ts';

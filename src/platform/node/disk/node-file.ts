@@ -16,22 +16,29 @@ import type { FileOpener, RandomAccessFile } from '../../../block/mod.ts';
 import { VivariumError } from '../../../util/mod.ts';
 import { reasonOf } from './reason.ts';
 
-/** Called when the host's disk is full: true to try again, false to let the write fail. */
-export type OnDiskFull = (name: string) => boolean;
+/** What happens while the host's disk is full. */
+export interface DiskFullHandler {
+  /** Waits a while; true to try again, false to let the write fail. */
+  onFull(name: string): boolean;
+  /** A write that had to wait was done. */
+  onRoom(): void;
+}
+
+const refuse: DiskFullHandler = { onFull: () => false, onRoom: () => {} };
 
 export class NodeFile implements RandomAccessFile {
   readonly name: string;
   readonly isReadOnly: boolean;
   readonly #fd: number;
-  readonly #onFull: OnDiskFull;
+  readonly #full: DiskFullHandler;
   /** of a block device, whose size `stat` does not tell */
   readonly #fixedBytes: number | undefined;
 
-  constructor(name: string, fd: number, isReadOnly: boolean, onFull: OnDiskFull = () => false) {
+  constructor(name: string, fd: number, isReadOnly: boolean, full: DiskFullHandler = refuse) {
     this.name = name;
     this.isReadOnly = isReadOnly;
     this.#fd = fd;
-    this.#onFull = onFull;
+    this.#full = full;
     const stats = fstatSync(fd);
     this.#fixedBytes = stats.isBlockDevice() ? blockDeviceBytes(stats) : undefined;
   }
@@ -79,14 +86,20 @@ export class NodeFile implements RandomAccessFile {
   }
 
   #guard<T>(verb: 'read' | 'write', work: () => T): T {
+    let hasWaited = false;
     for (;;) {
       try {
-        return work();
+        const result = work();
+        if (hasWaited) this.#full.onRoom();
+        return result;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EINTR' || code === 'EAGAIN') continue;
         const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-        if (isFull && this.#onFull(this.name)) continue;
+        if (isFull && this.#full.onFull(this.name)) {
+          hasWaited = true;
+          continue;
+        }
         throw new VivariumError(
           isFull ? 'disk-full' : 'disk-io',
           `cannot ${verb} the disk image ${this.name}: ${reasonOf(error)}`,
@@ -106,10 +119,10 @@ function blockDeviceBytes({ rdev }: Stats): number {
 
 /** Opens image files of the host. */
 export class NodeFiles implements FileOpener {
-  readonly #onFull: OnDiskFull | undefined;
+  readonly #full: DiskFullHandler | undefined;
 
-  constructor(onFull?: OnDiskFull) {
-    this.#onFull = onFull;
+  constructor(full?: DiskFullHandler) {
+    this.#full = full;
   }
 
   open(path: string, options: { readonly readOnly: boolean }): NodeFile {
@@ -124,7 +137,7 @@ export class NodeFiles implements FileOpener {
       const stats = fstatSync(fd);
       if (stats.isDirectory()) throw new Error('it is a directory');
       if (!stats.isFile() && !stats.isBlockDevice()) throw new Error('it is not a regular file');
-      return new NodeFile(path, fd, readOnly, this.#onFull);
+      return new NodeFile(path, fd, readOnly, this.#full);
     } catch (error) {
       if (fd !== undefined) closeSync(fd);
       const purpose = readOnly ? 'read' : 'open for writing';
@@ -139,7 +152,7 @@ export class NodeFiles implements FileOpener {
   /** Makes an empty file; refuses to replace one. */
   create(path: string): NodeFile {
     try {
-      return new NodeFile(path, openSync(path, 'wx+'), false, this.#onFull);
+      return new NodeFile(path, openSync(path, 'wx+'), false, this.#full);
     } catch (error) {
       throw new VivariumError(
         'disk-unwritable',

@@ -6,11 +6,11 @@ import { type ImageHost, openImage, temporaryOverlay } from '../../../block/mod.
 import type { BlockBackend } from '../../../bus/mod.ts';
 import type { DiskSource } from '../../machine-thread/messages.ts';
 import { nodeCodecs } from './codecs.ts';
-import { type NodeFile, NodeFiles, type OnDiskFull } from './node-file.ts';
+import { type DiskFullHandler, type NodeFile, NodeFiles } from './node-file.ts';
 
 /** Opens all of them, or none. */
-export function openDisks(sources: readonly DiskSource[], onFull?: OnDiskFull): BlockBackend[] {
-  const files = new NodeFiles(onFull);
+export function openDisks(sources: readonly DiskSource[], full?: DiskFullHandler): BlockBackend[] {
+  const files = new NodeFiles(full);
   const host: ImageHost = { files, codecs: nodeCodecs };
   const opened: BlockBackend[] = [];
   try {
