@@ -41,7 +41,7 @@ export interface BootRegisters {
 
 /** The state of the first vCPU at the kernel's first instruction. */
 export interface BootState {
-  readonly protocol: 'pvh' | 'linux64' | 'multiboot';
+  readonly protocol: 'pvh' | 'linux64' | 'linux32' | 'multiboot';
   readonly mode: 'protected32' | 'long64';
   /** guest-physical and, as paging is off or the identity, also virtual address */
   readonly entry: number;

@@ -1,6 +1,6 @@
 /**
  * The header of a Linux bzImage (Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel
- * Header"). Left out: kernels older than protocol 2.08 (2007), which have no named payload.
+ * Header"). Left out: kernels older than protocol 2.10 (2009), which do not say how much memory they need.
  *
  *   0         boot sector and 16-bit setup code, (setup_sects + 1) * 512 bytes
  *   ..        protected-mode code: decompressor with the compressed kernel, the "payload", within
@@ -13,7 +13,7 @@ const HEADER_MAGIC = 0x53726448; // "HdrS"
 const BOOT_FLAG = 0xaa55;
 const LOADFLAG_LOADED_HIGH = 1 << 0;
 const XLF_KERNEL_64 = 1 << 0; // has the 64-bit entry at 0x200
-const PROTOCOL_PAYLOAD = 0x0208;
+const PROTOCOL_OLDEST = 0x020a;
 const PROTOCOL_64BIT = 0x020c;
 
 /** Offset of the setup header in the file and in boot_params. */
@@ -29,6 +29,8 @@ export interface BzImage {
   readonly payload: Uint8Array;
   /** size of the unpacked kernel as the file claims it, in bytes */
   readonly unpackedBytes: number;
+  /** entered in 64-bit mode; older and 32-bit kernels in protected mode */
+  readonly is64Bit: boolean;
   readonly prefAddress: number;
   /** memory needed from the load address on, in bytes */
   readonly initBytes: number;
@@ -49,19 +51,12 @@ export function parseBzImage(image: Uint8Array): BzImage {
   const view = viewOf(image);
   const protocol = view.getUint16(0x206, true);
   const isHigh = (view.getUint8(0x211) & LOADFLAG_LOADED_HIGH) !== 0;
-  if (protocol < PROTOCOL_PAYLOAD || !isHigh) {
+  if (protocol < PROTOCOL_OLDEST || !isHigh) {
     throw new VivariumError(
       'kernel-too-old',
-      'this Linux kernel is too old to be booted (before 2.6.24)',
+      'this Linux kernel is too old to be booted (before 2.6.31)',
     );
   }
-  if (protocol < PROTOCOL_64BIT || (view.getUint16(0x236, true) & XLF_KERNEL_64) === 0) {
-    throw new VivariumError(
-      'kernel-32-bit',
-      'this Linux kernel is 32-bit only; Vivarium does not yet boot those',
-    );
-  }
-
   const setupBytes = ((view.getUint8(SETUP_HEADER) || 4) + 1) * 512;
   const codeBytes = view.getUint32(0x1f4, true) * 16; // syssize, in paragraphs
   const payloadStart = setupBytes + view.getUint32(0x248, true);
@@ -77,6 +72,7 @@ export function parseBzImage(image: Uint8Array): BzImage {
     code: image.subarray(setupBytes, setupBytes + codeBytes),
     payload: image.subarray(payloadStart, payloadEnd - 4),
     unpackedBytes: view.getUint32(payloadEnd - 4, true),
+    is64Bit: protocol >= PROTOCOL_64BIT && (view.getUint16(0x236, true) & XLF_KERNEL_64) !== 0,
     prefAddress: Number(view.getBigUint64(0x258, true)),
     initBytes: view.getUint32(0x260, true),
     cmdlineLimit: view.getUint32(0x238, true),

@@ -150,9 +150,23 @@ describe('Linux by the 64-bit boot protocol', () => {
     refuses(image, 'memory-too-small', /needs at least 56 MiB .* has 32 MiB$/);
   });
 
-  test('a 32-bit kernel is refused with "not yet"', () => {
+  test('a 32-bit kernel is entered in protected mode at its start, with the boot parameters in ESI', () => {
+    const memory = new RecordingMemory(32 * MIB);
     const image = makeBzImage({ payload: pattern(100), xloadflags: 0 });
-    refuses(image, 'kernel-32-bit', /not yet/);
+    const state = loadKernel(image, memory.options({ cmdline: 'quiet' }));
+    assert.equal(state.protocol, 'linux32');
+    assert.equal(state.mode, 'protected32');
+    assert.equal(state.entry, 16 * MIB);
+    assert.equal(state.cr0 & 0x8000_0001, 1, 'protected mode without paging');
+    assert.equal(state.code.selector, 0x10);
+    const page = state.registers.rsi!;
+    assert.equal(memory.text(page + 0x202).slice(0, 4), 'HdrS');
+    assert.equal(memory.text(memory.view.getUint32(page + 0x228, true)), 'quiet');
+  });
+
+  test('a kernel that does not say how much memory it needs is too old', () => {
+    const image = makeBzImage({ payload: pattern(100), protocol: 0x0209 });
+    refuses(image, 'kernel-too-old', /too old/);
   });
 });
 

@@ -10,13 +10,13 @@ import type { BootState, LoadOptions } from './boot-state.ts';
 import { isBzImage, parseBzImage } from './bzimage.ts';
 import { isElf, parseElf } from './elf.ts';
 import { ImageWriter } from './image-writer.ts';
-import { isUncompressedLinux, loadCompressed, loadUncompressed } from './linux64.ts';
+import { isUncompressedLinux, loadCompressed, loadUncompressed } from './linux.ts';
 import { loadMultiboot, multibootHeader } from './multiboot.ts';
 import { loadPvh, pvhEntry } from './pvh.ts';
 
 /**
  * Loads a kernel. Throws a `VivariumError` with one of the codes `not-a-kernel`, `kernel-truncated`,
- * `kernel-damaged`, `kernel-foreign`, `kernel-32-bit`, `kernel-too-old`, `kernel-demands`,
+ * `kernel-damaged`, `kernel-foreign`, `kernel-too-old`, `kernel-demands`,
  * `kernel-address`, `memory-too-small`, `cmdline-too-long`, `cmdline-invalid`.
  */
 export function loadKernel(image: Uint8Array, options: LoadOptions): BootState {

@@ -1,18 +1,19 @@
 /**
- * The 64-bit boot protocol of Linux (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol", and
- * zero-page.rst): enters the protected-mode code of a bzImage at 0x200, or an uncompressed kernel
- * at its ELF entry, with RSI at boot_params. There is no screen: screen_info stays zero.
+ * The 64-bit and 32-bit boot protocols of Linux (Documentation/arch/x86/boot.rst, "64-bit Boot
+ * Protocol", "32-bit Boot Protocol", and zero-page.rst): enters the protected-mode code of a bzImage at
+ * 0x200, in 32-bit kernels at its start, or an uncompressed kernel at its ELF entry, with RSI at
+ * boot_params. There is no screen: screen_info stays zero.
  */
 import type { BootState, LoadOptions } from './boot-state.ts';
 import { type BzImage, SETUP_HEADER } from './bzimage.ts';
 import type { ElfFile } from './elf.ts';
-import { long64 } from './entry-states.ts';
+import { long64, protected32 } from './entry-states.ts';
 import type { ImageWriter } from './image-writer.ts';
 import { BOOT_PARAMS_GPA, GIB, PAGE_SIZE } from './layout.ts';
 import { loadSegments } from './load-elf.ts';
 import { packMemoryMap, writeCmdline } from './memory-tables.ts';
 
-const ENTRY_OFFSET = 0x200;
+const ENTRY_OFFSET_64 = 0x200;
 const CMDLINE_LIMIT = 2047;
 const E820_ENTRY_BYTES = 20;
 const LOADER_UNDEFINED = 0xff;
@@ -39,7 +40,8 @@ export function loadCompressed(
   writer.requireRam(kernel.prefAddress, bytes);
   writer.copy(kernel.prefAddress, kernel.code);
   return enter(writer, options, {
-    entry: kernel.prefAddress + ENTRY_OFFSET,
+    is64Bit: kernel.is64Bit,
+    entry: kernel.prefAddress + (kernel.is64Bit ? ENTRY_OFFSET_64 : 0),
     kernelEnd: kernel.prefAddress + bytes,
     header: kernel.header,
     cmdlineLimit: kernel.cmdlineLimit,
@@ -66,6 +68,7 @@ export function loadUncompressed(
   options: LoadOptions,
 ): BootState {
   return enter(writer, options, {
+    is64Bit: true,
     entry: Number(elf.entry),
     kernelEnd: loadSegments(image, elf, writer),
     header: uncompressedHeader(),
@@ -75,6 +78,7 @@ export function loadUncompressed(
 }
 
 interface LoadedKernel {
+  readonly is64Bit: boolean;
   readonly entry: number;
   readonly kernelEnd: number;
   readonly header: Uint8Array;
@@ -98,11 +102,11 @@ function enter(writer: ImageWriter, options: LoadOptions, kernel: LoadedKernel):
   view.setUint8(E820_ENTRIES, options.memoryMap.length);
   page.set(packMemoryMap(options.memoryMap, E820_ENTRY_BYTES), E820_TABLE);
   writer.write(BOOT_PARAMS_GPA, page);
-  return long64(writer, {
-    protocol: 'linux64',
-    entry: kernel.entry,
-    registers: { rsi: BOOT_PARAMS_GPA },
-  });
+  const { entry, is64Bit } = kernel;
+  const registers = { rsi: BOOT_PARAMS_GPA };
+  return is64Bit
+    ? long64(writer, { protocol: 'linux64', entry, registers })
+    : protected32(writer, { protocol: 'linux32', entry, registers });
 }
 
 /** The fields by which an uncompressed kernel recognises boot_params; it has no header itself. */
