@@ -20,8 +20,9 @@ export interface Ending {
 
 export interface SessionOptions {
   readonly environment?: NodeJS.ProcessEnv;
-  /** leave standard error alone instead of collecting it */
   readonly cwd?: string;
+  /** gives the program, which runs under Node, a channel for messages */
+  readonly hasChannel?: boolean;
 }
 
 /** A running program, what it printed so far, and how much of that was read. */
@@ -37,11 +38,12 @@ export class Session implements AsyncDisposable {
 
   constructor(command: string, arguments_: readonly string[], options: SessionOptions = {}) {
     const start = performance.now();
-    this.process = spawn(command, arguments_, {
-      stdio: ['pipe', 'pipe', 'pipe'],
+    // The first three streams are pipes, whatever comes after them.
+    this.process = spawn(command, [...arguments_], {
+      stdio: ['pipe', 'pipe', 'pipe', ...(options.hasChannel ? (['ipc'] as const) : [])],
       env: { ...process.env, ...options.environment },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    });
+    }) as ChildProcessByStdio<Writable, Readable, Readable>;
     this.process.stdin.on('error', () => {});
     this.process.stdout.setEncoding('utf8').on('data', (text) => {
       this.output += text;

@@ -1,0 +1,64 @@
+/** The options that all benchmarks take: `npm run bench -- [WORD] [options]`. */
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+
+const help = `Options of the benchmarks (after \`npm run bench --\`, first a word to choose benchmarks: boot, programs):
+  --runs N           measure each N times and take medians; 5
+  --only TEXT        only workloads whose name or group contains it
+  --subjects LIST    of native,vivarium,qemu; all
+  --engine NAME      engine of Vivarium; auto
+  --packages no      without programs of Debian packages in the guest
+  --json FILE        where to save all samples; bench/results/NAME-DATE.json
+`;
+
+export interface BenchOptions {
+  readonly runs: number;
+  readonly only: string;
+  readonly subjects: readonly string[];
+  readonly engine: string;
+  readonly hasPackages: boolean;
+  readonly json: string | undefined;
+}
+
+export function readOptions(): BenchOptions {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: '5' },
+      only: { type: 'string', default: '' },
+      subjects: { type: 'string', default: 'native,vivarium,qemu' },
+      engine: { type: 'string', default: 'auto' },
+      packages: { type: 'string', default: 'yes' },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(help);
+    process.exit(0);
+  }
+  return {
+    runs: Math.max(1, Number(values.runs) || 1),
+    only: values.only,
+    subjects: values.subjects.split(','),
+    engine: values.engine,
+    hasPackages: values.packages !== 'no',
+    json: values.json,
+  };
+}
+
+/** Says what the numbers were measured on, and whether something else was running. */
+export function describeHost(): {
+  processor: string;
+  processors: number;
+  node: string;
+  load: number;
+} {
+  const load = loadavg()[0] as number;
+  if (load > 0.5) {
+    console.error(
+      `The host is busy (load ${load.toFixed(1)}): times will be too long and the ratios unreliable.`,
+    );
+  }
+  const processor = cpus()[0]?.model.trim() ?? 'unknown';
+  return { processor, processors: availableParallelism(), node: process.version, load };
+}
