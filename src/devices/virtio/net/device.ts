@@ -224,6 +224,7 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
   #transmit(driver: VirtioDriver, index: number): void {
     const queue = driver.queues[index];
     if (queue === undefined) return;
+    let hasNews = false;
     for (let chain = queue.next(); chain !== undefined; chain = queue.next()) {
       const frameBytes = chain.readable - VIRTIO_NET_HDR_BYTES;
       const isSendable = frameBytes >= ETHERNET_HEADER_BYTES && frameBytes <= MAX_FRAME_BYTES;
@@ -241,8 +242,9 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
         }
       } else this.counters.droppedFrames++;
       queue.complete(chain, 0);
+      hasNews = true;
     }
-    queue.signal();
+    if (hasNews) queue.signal();
   }
 
   #serveControl(driver: VirtioDriver, index: number): void {
