@@ -11,17 +11,19 @@ const SEABIOS = {
   videoRom: 'usr/share/seabios/vgabios-stdvga.bin',
 } as const;
 
-/** The firmware that checked options ask for, SeaBIOS if they name none. */
+/**
+ * The firmware that checked options ask for, SeaBIOS if they name none. An image of the user's own gets
+ * no option ROM for the graphics card.
+ */
 export async function loadFirmware(options: CheckedOptions): Promise<FirmwareConfig> {
   const { firmware = 'seabios', mirror, progress } = options;
   if (firmware === 'ovmf') {
     throw new VivariumError('not-yet', '--firmware: UEFI firmware (ovmf) is not there yet');
   }
+  if (firmware !== 'seabios') return { image: await readImage(firmware, 'firmware') };
   const source = { mirror, progress };
-  const videoRom = await fetchGuestPackage(SEABIOS.package, SEABIOS.videoRom, source);
-  const image =
-    firmware === 'seabios'
-      ? await fetchGuestPackage(SEABIOS.package, SEABIOS.image, source)
-      : await readImage(firmware, 'firmware');
-  return { image, videoRom };
+  return {
+    image: await fetchGuestPackage(SEABIOS.package, SEABIOS.image, source),
+    videoRom: await fetchGuestPackage(SEABIOS.package, SEABIOS.videoRom, source),
+  };
 }
