@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Bus, type Device, unconnectedLine } from '../../src/bus/mod.ts';
+import { MemoryDisk } from '../../src/devices/memory-disk.fixture.ts';
 import {
   AcpiPm,
   ApicBus,
@@ -20,7 +21,10 @@ import {
   Rtc,
   Uart16550,
 } from '../../src/devices/mod.ts';
+import { NvmeDriver } from '../../src/devices/nvme/driver.fixture.ts';
 import { HandClock } from '../../src/devices/test-kit.fixture.ts';
+import { VirtioBlk } from '../../src/devices/virtio/mod.ts';
+import { BUFFERS, PciDriver, writes } from '../../src/devices/virtio/pci-driver.fixture.ts';
 import type { Persistent } from '../../src/state/mod.ts';
 
 interface Subject {
@@ -194,6 +198,31 @@ const subjects: Record<string, MakeSubject> = {
         device.interrupt.set(true);
       },
       change: () => device.writeConfig(0x04, 2, 0x0002),
+    };
+  },
+  'virtio over PCI'() {
+    const backend = new MemoryDisk(4096);
+    const driver = new PciDriver(new VirtioBlk({ name: 'virtio-blk-0', backend, serial: 'one' }));
+    return {
+      device: driver.transport,
+      prepare() {
+        driver.start();
+        driver.enableMsix();
+        driver.post(0, [writes(BUFFERS, 512)]);
+      },
+      change: () => driver.kick(0),
+    };
+  },
+  NVMe() {
+    const driver = new NvmeDriver(new MemoryDisk(4096));
+    return {
+      device: driver.controller,
+      prepare() {
+        driver.enable();
+        driver.createQueues();
+        driver.enableMsix();
+      },
+      change: () => driver.transfer(2, 0, 1, 0x10_0000),
     };
   },
 };

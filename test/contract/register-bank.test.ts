@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AccessSize, Bus, type RegisterBank, unconnectedLine } from '../../src/bus/mod.ts';
+import { MemoryDisk } from '../../src/devices/memory-disk.fixture.ts';
 import {
   AcpiPm,
   ApicBus,
@@ -23,7 +24,10 @@ import {
   Rtc,
   Uart16550,
 } from '../../src/devices/mod.ts';
+import { NvmeDriver } from '../../src/devices/nvme/driver.fixture.ts';
 import { HandClock } from '../../src/devices/test-kit.fixture.ts';
+import { VirtioBlk } from '../../src/devices/virtio/mod.ts';
+import { PciDriver } from '../../src/devices/virtio/pci-driver.fixture.ts';
 import type { Persistent } from '../../src/state/mod.ts';
 
 const ACCESSES = 3000;
@@ -181,6 +185,31 @@ const subjects: Record<string, (clock: HandClock) => Subject> = {
       },
     };
   },
+};
+
+/** A card whose configuration space and registers are both open to any access. */
+const cardBanks = (card: PciFunction): Subject['banks'] => [
+  [
+    {
+      read: (offset, size) => card.readConfig(offset, size),
+      write: (offset, size, value) => card.writeConfig(offset, size, value),
+    },
+    256,
+  ],
+  [card.bars[0]?.bank as RegisterBank, 0x40],
+  [card.bars[0]?.bank as RegisterBank, card.bars[0]?.bytes ?? 0],
+];
+subjects['virtio over PCI'] = () => {
+  const backend = new MemoryDisk(4096);
+  const driver = new PciDriver(new VirtioBlk({ name: 'virtio-blk-0', backend, serial: 'one' }));
+  driver.start();
+  return { banks: cardBanks(driver.transport.function), parts: [driver.transport] };
+};
+subjects['NVMe'] = () => {
+  const driver = new NvmeDriver(new MemoryDisk(4096));
+  driver.enable();
+  driver.createQueues();
+  return { banks: cardBanks(driver.controller.function), parts: [driver.controller] };
 };
 
 for (const [name, make] of Object.entries(subjects)) {

@@ -32,7 +32,7 @@ export interface VirtioDevice extends Persistent {
   /** Device-specific configuration; beyond its end reads as zero. */
   readConfig(offset: number, size: AccessSize): number;
   writeConfig?(offset: number, size: AccessSize, value: number): void;
-  /** The driver is ready; also after a restore. */
+  /** The driver is ready; also after a restore. Queues are served when `notify` says so. */
   activate(driver: VirtioDriver): void;
   /** There are requests in queue `index`. */
   notify(index: number): void;

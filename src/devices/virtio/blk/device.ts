@@ -79,7 +79,6 @@ export class VirtioBlk implements VirtioDevice {
 
   activate(driver: VirtioDriver): void {
     this.#driver = driver;
-    for (const queue of driver.queues) this.notify(queue.index);
   }
 
   notify(index: number): void {
