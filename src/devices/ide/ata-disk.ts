@@ -283,10 +283,9 @@ export class AtaDisk extends IdeDrive {
   /** ATA/ATAPI-6, table 27 "IDENTIFY DEVICE information". */
   #identity(): Uint8Array<ArrayBuffer> {
     const words = new Uint16Array(256);
-    const cylinders = Math.min(
-      MAX_CYLINDERS,
-      Math.floor(this.#sectors / (HEADS * SECTORS_PER_TRACK)),
-    );
+    // Firmware reads the first sectors by cylinder, so that the smallest disk has one, too.
+    const whole = Math.floor(this.#sectors / (HEADS * SECTORS_PER_TRACK));
+    const cylinders = Math.max(1, Math.min(MAX_CYLINDERS, whole));
     words[0] = 0x0040; // fixed device
     words[1] = cylinders;
     words[3] = HEADS;
@@ -301,7 +300,7 @@ export class AtaDisk extends IdeDrive {
     words[54] = cylinders;
     words[55] = HEADS;
     words[56] = SECTORS_PER_TRACK;
-    const chs = cylinders * HEADS * SECTORS_PER_TRACK;
+    const chs = Math.min(this.#sectors, cylinders * HEADS * SECTORS_PER_TRACK);
     words[57] = chs & 0xffff;
     words[58] = chs >>> 16;
     words[59] = this.#multiple === 0 ? 0 : 0x100 | this.#multiple;
