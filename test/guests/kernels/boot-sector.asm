@@ -53,4 +53,5 @@ times 510 - ($ - $$) db 0
   db "second sector", 13, 10, 0
 times 1023 - ($ - $$) db 0
   db 0x2a
-times 512 * 64 - ($ - $$) db 0
+; Firmware counts in cylinders of 504 KiB: the disk has some of them.
+times 512 * 4096 - ($ - $$) db 0
