@@ -28,6 +28,8 @@ import { sampleText } from './text.ts';
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/vivarium/bench');
 /** the directory of the cache that keeps Debian packages */
 const PACKAGES = 'packages';
+/** images that were made longer ago are removed when a new one is made; milliseconds */
+const MAX_AGE = 24 * 3600 * 1000;
 const TEXT_BYTES = 1_500_000;
 const DIRECTORIES = 'bench/source dev proc root run sys tmp etc usr/bin usr/lib usr/lib64'.split(
   ' ',
@@ -60,10 +62,8 @@ export async function buildImage(wanted: readonly string[]): Promise<BenchImage>
   if (existsSync(initrd)) return image;
 
   console.error(`Building the benchmark guest (${packages.length} Debian packages)`);
-  // What older sources made is of no more use, nor is what a run that was ended left.
-  for (const old of globSync('*', { cwd: CACHE }).filter((name) => name !== PACKAGES)) {
-    rmSync(join(CACHE, old), { recursive: true, force: true });
-  }
+  rmSync(directory, { recursive: true, force: true });
+  removeOldImages();
   for (const path of DIRECTORIES) mkdirSync(join(tree, path), { recursive: true });
   for (const [path, target] of LINKS) symlinkSync(target, join(tree, path));
   if (packages.length > 0) unpackPackages(packages, join(CACHE, PACKAGES), tree);
@@ -71,6 +71,15 @@ export async function buildImage(wanted: readonly string[]): Promise<BenchImage>
   installBenchmarks(tree);
   writeFileSync(initrd, packTree(tree));
   return image;
+}
+
+/** What older sources made is of no more use; what another run may be using stays. */
+function removeOldImages(): void {
+  for (const name of globSync('*', { cwd: CACHE })) {
+    const path = join(CACHE, name);
+    const age = Date.now() - lstatSync(path).mtimeMs;
+    if (name !== PACKAGES && age > MAX_AGE) rmSync(path, { recursive: true, force: true });
+  }
 }
 
 function fingerprint(packages: readonly string[], compiler: string, shell: Uint8Array): string {
