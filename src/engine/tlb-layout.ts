@@ -27,12 +27,12 @@ export const TLB = {
   used: 24,
   /** offset of the execute entries from the TLB's base */
   execute: 1024 * 32,
-  executeEntries: 256,
+  executeEntries: 2048,
   executeEntryBytes: 16,
   executeMap: 8,
   executeFrame: 12,
   /** bytes of one privilege's TLB */
-  bytes: 1024 * 32 + 256 * 16,
+  bytes: 1024 * 32 + 2048 * 16,
 } as const;
 
 /** The TLBs of a vCPU. A supervisor with EFLAGS.AC set may see user pages that SMAP hides otherwise. */

@@ -6,23 +6,29 @@ import { RAX, RCX, RDX, STATE, xmmOffset } from '../state.ts';
 const FIRST = STATE.vectorScratch;
 const SECOND = STATE.vectorScratch + 32;
 
-/** Elements of a vector: 16 bytes or 8 words, signed when the immediate says so. */
-function elements(state: CpuState, offset: number, imm: number): number[] {
+/** The operands' elements, reused from call to call: C libraries search strings with these. */
+const FIRST_ELEMENTS = new Int32Array(16);
+const SECOND_ELEMENTS = new Int32Array(16);
+
+/** Reads the elements of a vector, 16 bytes or 8 words, signed when the immediate says so. Returns their number. */
+function readElements(state: CpuState, offset: number, imm: number, elements: Int32Array): number {
+  const { u8 } = state;
   const words = (imm & 1) !== 0;
-  const signed = (imm & 2) !== 0;
-  const { view } = state;
-  return Array.from({ length: words ? 8 : 16 }, (_, i) => {
-    if (words) {
-      return signed ? view.getInt16(offset + 2 * i, true) : view.getUint16(offset + 2 * i, true);
-    }
-    return signed ? view.getInt8(offset + i) : view.getUint8(offset + i);
-  });
+  const count = words ? 8 : 16;
+  const shift = (imm & 2) === 0 ? 0 : words ? 16 : 24;
+  for (let i = 0; i < count; i++) {
+    const value = words
+      ? (u8[offset + 2 * i] as number) | ((u8[offset + 2 * i + 1] as number) << 8)
+      : (u8[offset + i] as number);
+    elements[i] = (value << shift) >> shift;
+  }
+  return count;
 }
 
-/** Length of a string that ends at its first zero. */
-function implicitLength(text: readonly number[]): number {
-  const end = text.indexOf(0);
-  return end < 0 ? text.length : end;
+/** Length of a string that ends at its first zero, of `count` elements at most. */
+function implicitLength(text: Int32Array, count: number): number {
+  for (let i = 0; i < count; i++) if (text[i] === 0) return i;
+  return count;
 }
 
 /** Magnitude of EAX or EDX (RAX, RDX with REX.W), at most the number of elements. */
@@ -38,32 +44,35 @@ function explicitLength(state: CpuState, register: number, wide: boolean, limit:
  */
 function aggregate(
   mode: number,
-  first: readonly number[],
-  second: readonly number[],
+  first: Int32Array,
+  second: Int32Array,
   firstLength: number,
   secondLength: number,
+  count: number,
 ): number {
-  const count = first.length;
   let result = 0;
   for (let j = 0; j < count; j++) {
-    if (holds(mode, first, second, firstLength, secondLength, j)) result |= 1 << j;
+    if (holds(mode, first, second, firstLength, secondLength, count, j)) result |= 1 << j;
   }
   return result;
 }
 
 function holds(
   mode: number,
-  first: readonly number[],
-  second: readonly number[],
+  first: Int32Array,
+  second: Int32Array,
   firstLength: number,
   secondLength: number,
+  count: number,
   j: number,
 ): boolean {
   const valid = j < secondLength;
   const value = second[j] as number;
   switch (mode) {
     case 0: // equal any
-      return valid && first.slice(0, firstLength).includes(value);
+      if (!valid) return false;
+      for (let i = 0; i < firstLength; i++) if (first[i] === value) return true;
+      return false;
     case 1: // ranges
       if (!valid) return false;
       for (let i = 0; i + 1 < firstLength; i += 2) {
@@ -74,7 +83,7 @@ function holds(
       if (!valid || j >= firstLength) return !valid && j >= firstLength;
       return first[j] === value;
     default: // equal ordered: the first string begins at j, as far as the vector shows
-      for (let i = 0; i < firstLength && i + j < first.length; i++) {
+      for (let i = 0; i < firstLength && i + j < count; i++) {
         if (i + j >= secondLength || first[i] !== second[i + j]) return false;
       }
       return true;
@@ -84,15 +93,16 @@ function holds(
 /** `kind`: bit 0 explicit lengths, 1 mask result, 2 64-bit lengths, 3 clear the upper half of YMM0. */
 function compareStrings(cpu: Cpu, kind: number, imm: number): void {
   const { state } = cpu;
-  const first = elements(state, FIRST, imm);
-  const second = elements(state, SECOND, imm);
-  const count = first.length;
+  const first = FIRST_ELEMENTS;
+  const second = SECOND_ELEMENTS;
+  const count = readElements(state, FIRST, imm, first);
+  readElements(state, SECOND, imm, second);
   const explicit = (kind & 1) !== 0;
   const wide = (kind & 4) !== 0;
-  const firstLength = explicit ? explicitLength(state, RAX, wide, count) : implicitLength(first);
-  const secondLength = explicit ? explicitLength(state, RDX, wide, count) : implicitLength(second);
+  const firstLength = explicit ? explicitLength(state, RAX, wide, count) : implicitLength(first, count);
+  const secondLength = explicit ? explicitLength(state, RDX, wide, count) : implicitLength(second, count);
 
-  let result = aggregate((imm >> 2) & 3, first, second, firstLength, secondLength);
+  let result = aggregate((imm >> 2) & 3, first, second, firstLength, secondLength, count);
   const polarity = (imm >> 4) & 3;
   if (polarity === 1) result ^= (1 << count) - 1;
   else if (polarity === 3) result ^= (1 << secondLength) - 1;
