@@ -314,6 +314,8 @@ export class Mmu {
   #translateFor(address: bigint, access: PageAccess, privilege: number): number {
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
+    const cached = this.tlb.lookup(privilege, low, high, access === ACCESS_WRITE);
+    if (cached >= 0) return cached;
     const place = this.translate(low, high, access, privilege);
     if (place === FAULTED) throw this.recordedFault();
     return place;

@@ -67,6 +67,15 @@ export class Tlb {
     if (large) this.#large.add(largePage(low, high));
   }
 
+  /** Linear-memory offset behind (low, high) if a data translation for the access is cached, else -1. */
+  lookup(privilege: number, low: number, high: number, write: boolean): number {
+    const words = this.#words;
+    const entry = this.of(privilege) + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes;
+    const tag = (entry + (write ? TLB.write : TLB.read)) >> 2;
+    if (words[tag] !== (low & ~0xfff) || words[tag + 1] !== high) return -1;
+    return (low + (words[(entry + TLB.addend) >> 2] as number)) >>> 0;
+  }
+
   /** Caches an execute translation: the page's record map and frame. */
   fillExecute(privilege: number, low: number, high: number, map: number, frame: number): void {
     const words = this.#words;
