@@ -34,7 +34,7 @@ class Collector implements LinkReceiver {
 
 function pair() {
   const memory = createRingMemory();
-  const wakes = [0, 0];
+  const wakes: [number, number] = [0, 0];
   const ends = [
     new RingLink(memory, 0, () => wakes[1]++),
     new RingLink(memory, 1, () => wakes[0]++),

@@ -640,7 +640,8 @@ export class TcpConnection {
   #probe(now: number): void {
     if (this.#state !== 'open' || !this.#hasUnsent) return;
     this.#send(TCP_ACK, advance(this.#unacknowledged, -1));
-    this.#probeInterval = Math.min(MAX_PROBE_INTERVAL, this.#probeInterval * 2);
+    const next = Math.max(this.#roundTrip.timeout, this.#probeInterval * 2);
+    this.#probeInterval = Math.min(MAX_PROBE_INTERVAL, next);
     this.#timer.arm(now + this.#probeInterval);
     this.#transmit();
   }
