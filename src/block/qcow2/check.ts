@@ -38,12 +38,16 @@ export interface CheckResult {
   readonly otherFaults: number;
 }
 
+/** The counts that an image keeps. */
+export interface StoredCounts {
+  /** counts in one block */
+  readonly perBlock: number;
+  get(cluster: number): number;
+}
+
 /** Throws `disk-corrupt` when the header or the snapshots cannot be read at all. */
-export function checkQcow2(
-  file: RandomAccessFile,
-  countOf: (cluster: number) => number,
-): CheckResult {
-  return new Checker(file).run(countOf);
+export function checkQcow2(file: RandomAccessFile, stored: StoredCounts): CheckResult {
+  return new Checker(file).run(stored);
 }
 
 class Checker {
@@ -52,6 +56,8 @@ class Checker {
   readonly #clusterBytes: number;
   readonly #limit: number;
   readonly #counts = new Map<number, number>();
+  /** numbers of the blocks of counts that are there */
+  readonly #countedSlots = new Set<number>();
   readonly #faults: string[] = [];
   readonly #entries: { at: number; host: number; copied: boolean }[] = [];
   #faultCount = 0;
@@ -65,7 +71,7 @@ class Checker {
     this.#limit = Math.ceil(file.size() / this.#clusterBytes) + MAX_BEYOND;
   }
 
-  run(countOf: (cluster: number) => number): CheckResult {
+  run(stored: StoredCounts): CheckResult {
     const header = this.#header;
     this.#use(0, this.#clusterBytes, 'the header');
     this.#useRefcounts();
@@ -79,20 +85,18 @@ class Checker {
       this.#use(offset, length, 'a bitmap');
     }
     const otherFaults = this.#faultCount;
-    return { ...this.#compare(countOf), otherFaults };
+    return { ...this.#compare(stored), otherFaults };
   }
 
-  #compare(countOf: (cluster: number) => number): Omit<CheckResult, 'otherFaults'> {
+  #compare(stored: StoredCounts): Omit<CheckResult, 'otherFaults'> {
     const wrong: number[] = [];
     let leaks = 0;
-    const last = Math.max(
-      Math.ceil(this.#file.size() / this.#clusterBytes),
-      ...this.#highestClusters(),
-    );
-    for (let cluster = 0; cluster < last; cluster++) {
-      const found = countOf(cluster);
+    const fileClusters = Math.ceil(this.#file.size() / this.#clusterBytes);
+    for (const cluster of this.#clustersToCompare(stored.perBlock)) {
+      const found = stored.get(cluster);
       const used = this.#counts.get(cluster) ?? 0;
-      if (found === used) continue;
+      // Beyond the end of the file nothing is taken.
+      if (found === used || (used === 0 && cluster >= fileClusters)) continue;
       wrong.push(cluster);
       if (found > used) leaks++;
       else this.#tell(`cluster ${cluster} is used ${used} times and counted ${found} times`);
@@ -114,10 +118,14 @@ class Checker {
     return { report, counts: this.#counts, wrong, flags };
   }
 
-  #highestClusters(): number[] {
-    let highest = 0;
-    for (const cluster of this.#counts.keys()) highest = Math.max(highest, cluster + 1);
-    return [highest];
+  /** Every cluster that has room for a count, and those that are used without. */
+  *#clustersToCompare(perBlock: number): Generator<number> {
+    for (const slot of this.#countedSlots) {
+      for (let index = 0; index < perBlock; index++) yield slot * perBlock + index;
+    }
+    for (const cluster of this.#counts.keys()) {
+      if (!this.#countedSlots.has(Math.floor(cluster / perBlock))) yield cluster;
+    }
   }
 
   #useRefcounts(): void {
@@ -125,9 +133,16 @@ class Checker {
     const bytes = refcountTableClusters * this.#clusterBytes;
     if (!this.#use(refcountTableOffset, bytes, 'the table of reference counts')) return;
     const table = this.#read(refcountTableOffset, bytes);
+    const places = new Set<number>();
     for (let at = 0; at < bytes; at += 8) {
       const offset = entryOffset(table.getUint32(at), table.getUint32(at + 4));
-      if (offset !== 0) this.#use(offset, this.#clusterBytes, 'a block of reference counts');
+      if (offset === 0) continue;
+      if (places.has(offset))
+        this.#tell(`the block of reference counts at ${offset} is there twice`);
+      else if (this.#use(offset, this.#clusterBytes, 'a block of reference counts')) {
+        this.#countedSlots.add(at / 8);
+      }
+      places.add(offset);
     }
   }
 
@@ -136,6 +151,7 @@ class Checker {
     if (entries === 0) return;
     if (!this.#use(offset, entries * 8, 'a level 1 table')) return;
     const table = this.#read(offset, entries * 8);
+    const walked = new Set<number>();
     for (let at = 0; at < entries * 8; at += 8) {
       const high = table.getUint32(at);
       const host = entryOffset(high, table.getUint32(at + 4));
@@ -143,7 +159,9 @@ class Checker {
       if (!this.#use(host, this.#clusterBytes, 'a level 2 table')) continue;
       const copied = (high & ENTRY_COPIED) !== 0;
       if (isActive) this.#entries.push({ at: offset + at, host, copied });
-      this.#useL2(host, isActive);
+      if (walked.has(host)) this.#tell(`the level 2 table at ${host} is used twice`);
+      else this.#useL2(host, isActive);
+      walked.add(host);
     }
   }
 

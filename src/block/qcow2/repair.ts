@@ -49,10 +49,11 @@ export function repairImage(file: RandomAccessFile, codecs: ImageCodecs): CheckR
 
 function check(file: RandomAccessFile, codecs: ImageCodecs): CheckResult {
   const { refcounts, metadata } = new Qcow2Image({ file: readOnlyView(file), codecs });
-  return checkQcow2(file, (cluster) => {
+  const get = (cluster: number) => {
     if (cluster % 4096 === 0) metadata.trim();
     return refcounts.get(cluster);
-  });
+  };
+  return checkQcow2(file, { perBlock: refcounts.perBlock, get });
 }
 
 function setCopied(file: RandomAccessFile, at: number, copied: boolean): void {

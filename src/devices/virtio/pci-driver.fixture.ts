@@ -66,16 +66,18 @@ export class PciDriver {
       onBroken: (sentence) => this.faults.push(sentence),
     });
     this.host.plug(SLOT, 0, this.transport.function);
-    this.transport.function.setBarAddress(0, BAR_GPA);
-    this.transport.function.writeConfig(
-      PCI_COMMAND,
-      2,
-      PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER,
-    );
+    this.place();
     this.bar = {
       read: (offset, size) => memoryBus.read(BAR_GPA + offset, size),
       write: (offset, size, value) => memoryBus.write(BAR_GPA + offset, size, value),
     };
+  }
+
+  /** Gives the BAR its place and lets the device use memory, as firmware and driver do. */
+  place(): void {
+    const { function: card } = this.transport;
+    card.setBarAddress(0, BAR_GPA);
+    card.writeConfig(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
   }
 
   read(field: number, size: 1 | 2 | 4): number {

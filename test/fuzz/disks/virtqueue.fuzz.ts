@@ -1,0 +1,113 @@
+/**
+ * Plays a hostile driver of virtio devices: rings, descriptors and registers hold whatever they may.
+ *
+ *   npm run fuzz virtqueue -- --seconds 60 --seed 7
+ *
+ * Holds: no exception; nothing beyond the disk or the RAM is touched; what is saved can be restored.
+ */
+import { MemoryDisk } from '../../../src/devices/memory-disk.fixture.ts';
+import type { VirtioDevice } from '../../../src/devices/virtio/device.ts';
+import { VirtioBlk } from '../../../src/devices/virtio/mod.ts';
+import {
+  BUFFERS,
+  type HandBuffer,
+  PciDriver,
+  RAM_BYTES,
+} from '../../../src/devices/virtio/pci-driver.fixture.ts';
+import { awkward, fuzzRounds, pick, type Random } from './rounds.ts';
+
+const STEPS = 400;
+const SECTORS = 64;
+
+const devices: readonly ((random: Random) => VirtioDevice)[] = [
+  (random) =>
+    new VirtioBlk({
+      name: 'virtio-blk-0',
+      backend: new MemoryDisk(SECTORS * 512, random(4) === 0),
+      serial: 'fuzz',
+      queues: 1 + random(3),
+    }),
+];
+
+fuzzRounds('steps', (random) => {
+  const make = pick(random, devices);
+  const driver = new PciDriver(make(random));
+  const queues = driver.read(0x12, 2);
+  const start = () => {
+    driver.place();
+    driver.start(driver.offered() & BigInt(pick(random, [0, -1, awkward(random)])), 2 ** random(7));
+    if (random(2) === 0) driver.enableMsix();
+  };
+  start();
+  for (let step = 0; step < STEPS; step++) {
+    if (driver.needsReset && random(3) === 0) start();
+    act(driver, random, random(queues));
+    if (random(60) === 0) restoreInto(driver, new PciDriver(make(random)));
+    driver.messages.length = 0;
+    driver.faults.length = 0;
+  }
+  return STEPS;
+});
+
+function act(driver: PciDriver, random: Random, queue: number): void {
+  switch (random(10)) {
+    case 0: // a well-formed header somewhere
+    case 1:
+      driver.memory.write32(BUFFERS, pick(random, [0, 1, 4, 8, 11, 13, awkward(random)]));
+      driver.memory.write32(BUFFERS + 8, pick(random, [0, random(SECTORS), awkward(random)]));
+      driver.memory.write32(BUFFERS + 12, pick(random, [0, 0, 0, awkward(random)]));
+      break;
+    case 2:
+    case 3:
+      driver.post(queue, chain(random));
+      break;
+    case 4:
+      driver.postIndirect(queue, chain(random).slice(0, 8));
+      break;
+    case 5: // a word of a ring
+      driver.memory.write32(driver.base(queue) + random(0x4000) * 4, awkward(random));
+      break;
+    case 6:
+      driver.offer(queue, pick(random, [random(16), awkward(random) & 0xffff]));
+      break;
+    case 7:
+      driver.bar.write(random(0x8000 - 4), pick(random, [1, 2, 4]), awkward(random));
+      break;
+    case 8:
+      driver.transport.function.writeConfig(random(252), pick(random, [1, 2, 4]), awkward(random));
+      driver.transport.function.readConfig(random(252), 4);
+      break;
+    default:
+      driver.kick(queue);
+  }
+  if (random(3) === 0) driver.kick(queue);
+}
+
+function chain(random: Random): HandBuffer[] {
+  const header = { gpa: BUFFERS, bytes: 16, isWritable: false };
+  const buffers: HandBuffer[] = random(3) > 0 ? [header] : [];
+  for (let count = random(5); count > 0; count--) {
+    const gpa = pick(random, [
+      BUFFERS + random(0x1_0000),
+      RAM_BYTES - random(600),
+      awkward(random),
+    ]);
+    const bytes = pick(random, [0, 1, 16, 512, 512 * random(70), random(5000), awkward(random)]);
+    buffers.push({ gpa, bytes, isWritable: random(2) === 0 });
+  }
+  // Mostly in the order that is allowed.
+  if (random(4) > 0)
+    buffers.sort((left, right) => Number(left.isWritable) - Number(right.isWritable));
+  return buffers.slice(0, 12);
+}
+
+function restoreInto(driver: PciDriver, twin: PciDriver): void {
+  const saved = structuredClone(driver.transport.persist.save());
+  try {
+    twin.transport.persist.restore(saved);
+  } catch (error) {
+    // A device of another shape refuses.
+    if ((error as { code?: string }).code !== 'snapshot-invalid') throw error;
+  }
+  driver.transport.persist.restore(saved);
+}
