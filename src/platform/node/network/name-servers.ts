@@ -1,7 +1,7 @@
 /** Puts DNS queries to the name servers that the host is configured with. */
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { getServers } from 'node:dns';
+import dns from 'node:dns';
 
 const DNS_PORT = 53;
 /** How long each server may take, the first and the second time it is asked, in milliseconds. */
@@ -15,7 +15,8 @@ export interface NameServer {
 
 /** The host's name servers, the preferred one first. */
 export function nameServers(): NameServer[] {
-  return getServers()
+  return dns
+    .getServers()
     .slice(0, MAX_SERVERS)
     .map((text) => {
       // `address`, `address:port` or `[address]:port`

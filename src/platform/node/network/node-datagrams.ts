@@ -49,11 +49,11 @@ export class NodeDatagrams implements HostDatagrams {
   }
 
   send(bytes: Uint8Array, address: string, port: number): void {
-    if (this.#socket.getSendQueueCount() > MAX_WAITING) return;
     try {
+      if (this.#socket.getSendQueueCount() > MAX_WAITING) return;
       this.#socket.send(bytes.slice(), port, address, () => {});
     } catch {
-      // The socket was closed by an error of its own.
+      // The socket is closed.
     }
   }
 
