@@ -9,7 +9,7 @@ export interface RunOptions {
   readonly initrd?: string;
   readonly firmware?: string;
   readonly cdrom?: string;
-  readonly console: 'serial' | 'vga';
+  readonly console: 'serial' | 'virtio' | 'vga';
   readonly cmdline?: string;
   readonly disk: readonly DiskOptions[];
   readonly net: string;
@@ -96,9 +96,6 @@ export function refuseLaterOptions(command: Command): void {
     if (command.getOptionValue(option.attributeName()) !== undefined) {
       throw notYet(`${option.long}: ${what}`);
     }
-  }
-  if (command.getOptionValue('console') === 'virtio') {
-    throw notYet('--console virtio: the virtio console is');
   }
 }
 

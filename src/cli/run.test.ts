@@ -190,7 +190,6 @@ describe('viv run', { timeout: 60_000 }, () => {
     ['firmware', ['--firmware', 'ovmf'], /--firmware: .* not there yet/],
     ['an unknown network', ['--net', 'bridge'], /"bridge" is no network/],
     ['a forward without a network', ['-p', '8080:80'], /-p needs a network/],
-    ['the virtio console', ['--console', 'virtio'], /not there yet/],
     [
       'a serial file that cannot be',
       ['--serial', '/no/such/file'],

@@ -55,6 +55,7 @@ async function createMachine(options: RunOptions, settings: RunSettings): Promis
       cmdline: options.cmdline,
       appendCmdline: isOurGuest ? terminalEnvironment() : undefined,
       disks: options.disk,
+      consoleDevice: options.console === 'virtio' ? 'virtio' : 'serial',
       net: options.net,
       publish: options.publish,
       netDump: options.netDump,

@@ -19,12 +19,17 @@ export async function buildConfig(
   options: CheckedOptions,
   network: CheckedNetwork | undefined,
 ): Promise<BoardConfig> {
+  // A guest with disks has the drivers at hand; without, they would only make it slower to start.
+  const hasDisks = options.disks.length > 0;
   const shared = {
     memoryBytes: options.memory,
     cpus: options.cpus,
     engine: options.engine,
     ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
     debugExit: options.debugExit,
+    rng: options.rng ?? hasDisks,
+    balloon: options.balloon ?? hasDisks,
+    virtioConsole: options.consoleDevice === 'virtio',
     disks: [
       ...options.disks.map(diskConfig),
       ...(options.cdrom === undefined ? [] : [cdromConfig]),
@@ -37,7 +42,10 @@ export async function buildConfig(
     return { ...shared, firmware, cmdline: '' };
   }
   const guest = await loadGuest(options);
-  const cmdline = [options.cmdline ?? guest.cmdline, options.appendCmdline]
+  // Our own guest uses the console that the machine was given.
+  const isOurs = options.kernel === undefined && options.cmdline === undefined;
+  const onVirtio = isOurs && options.consoleDevice === 'virtio' ? 'console=hvc0' : undefined;
+  const cmdline = [options.cmdline ?? guest.cmdline, onVirtio, options.appendCmdline]
     .filter((part) => part !== undefined && part !== '')
     .join(' ');
   return {

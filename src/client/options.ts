@@ -33,6 +33,12 @@ export interface MachineOptions {
   readonly publish?: readonly string[] | undefined;
   /** file for a capture of every frame, which tcpdump and Wireshark read */
   readonly netDump?: string | undefined;
+  /** a source of random numbers for the guest (virtio-rng); there is one if there are disks */
+  readonly rng?: boolean | undefined;
+  /** lets the guest give back memory that it does not use (virtio-balloon); on if there are disks */
+  readonly balloon?: boolean | undefined;
+  /** `virtio` adds a virtio console: input goes to it once the guest has opened it; `serial` */
+  readonly consoleDevice?: 'serial' | 'virtio' | undefined;
   /** what executes guest instructions; `auto` takes the fastest */
   readonly engine?: 'auto' | EngineName | undefined;
   /** a guest write of N to port 0xf4 ends the machine with code (N<<1)|1 */
@@ -92,6 +98,11 @@ const schema = z.strictObject({
   appendCmdline: z.string({ error: 'must be text' }).optional(),
   firmware: z.string({ error: 'must be seabios or a path' }).min(1).optional(),
   cdrom: cdromSchema,
+  rng: z.boolean({ error: 'must be true or false' }).optional(),
+  balloon: z.boolean({ error: 'must be true or false' }).optional(),
+  consoleDevice: z
+    .enum(['serial', 'virtio'], { error: 'must be serial or virtio' })
+    .default('serial'),
   disks: disksSchema,
   net: z.string({ error: 'must be text' }).default('none'),
   publish: z.array(z.string({ error: 'must be text' })).default([]),

@@ -220,13 +220,15 @@ export class Board {
       hypercall: () => false,
     };
     const table = buildOpcodeTable(instructions);
-    this.vcpu =
+    const vcpu =
       config.engine === 'reference'
         ? new ReferenceVcpu(vcpuHost, table, helpers)
         : new InterpVcpu(vcpuHost, table, helpers, {
             ...(config.engine === 'bt' ? { regions: {} } : {}),
             now: () => host.now(),
           });
+    this.vcpu = vcpu;
+    memory.releaseListener = () => vcpu.flushTlb('all');
 
     // Firmware tables and kernel.
     const acpi = buildAcpiTables({
@@ -317,7 +319,7 @@ export class Board {
 
   /** Offers bytes typed at the serial console; returns how many were taken. */
   consoleInput(bytes: Uint8Array): number {
-    return this.uart.receive(bytes);
+    return this.#cards.consoleInput(bytes) ?? this.uart.receive(bytes);
   }
 
   /** Takes in what has arrived for the devices from outside; true when an idle guest should run. */
@@ -340,6 +342,7 @@ export class Board {
       hostCpuSeconds: this.#host.cpuSeconds() - this.#cpuAtStart,
       guestSeconds: this.clock.now() / 1e9,
       framesTouched: this.memory.framesTouched,
+      framesInUse: this.memory.framesInUse,
       engine: this.#config.engine,
       devices: this.#cards.stats(),
     };

@@ -44,6 +44,12 @@ export interface BoardConfig {
   /** a guest write of N to port 0xf4 stops the machine with code (N<<1)|1 */
   readonly debugExit: boolean;
   readonly disks?: readonly DiskConfig[];
+  /** a source of random numbers, from `BoardHost.fillRandom` */
+  readonly rng?: boolean;
+  /** lets the guest give back memory that it does not use */
+  readonly balloon?: boolean;
+  /** a virtio console beside the serial one; input goes to it once the guest has opened it */
+  readonly virtioConsole?: boolean;
   /** a network card on `BoardHost.network` */
   readonly network?: NetworkConfig;
 }
@@ -58,6 +64,8 @@ export interface BoardHost {
   cpuSeconds(): number;
   /** Bytes the guest sent on the serial console (COM1). The array is the receiver's to keep. */
   consoleOutput(bytes: Uint8Array): void;
+  /** Fills an array with numbers that nobody can guess. */
+  fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** Contents of `BoardConfig.disks`; they outlive a board that is reset. */
   readonly disks?: readonly BlockBackend[];
   /** What the network card is connected to; it outlives a board that is reset. */

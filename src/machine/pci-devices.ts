@@ -2,7 +2,15 @@
 import type { BlockBackend } from '../bus/mod.ts';
 import { assignPciResources, type PciHost } from '../devices/mod.ts';
 import { NvmeController } from '../devices/nvme/mod.ts';
-import { VirtioBlk, VirtioNet, VirtioPci } from '../devices/virtio/mod.ts';
+import {
+  VirtioBalloon,
+  VirtioBlk,
+  VirtioConsole,
+  type VirtioDevice,
+  VirtioNet,
+  VirtioPci,
+  VirtioRng,
+} from '../devices/virtio/mod.ts';
 import type { GuestMemory } from '../memory/mod.ts';
 import { VivariumError } from '../util/mod.ts';
 import type { BoardConfig, BoardHost, DiskConfig } from './config.ts';
@@ -20,6 +28,8 @@ export interface PciDevicesOptions {
 
 /** The cards, as far as the board needs to know them. */
 export interface PciDevices {
+  /** Offers console input to the virtio console; undefined while the guest does not have it open. */
+  consoleInput(bytes: Uint8Array): number | undefined;
   /** Takes in what has arrived for the cards from outside. True when there was something. */
   poll(): boolean;
   /** counters by the device's name */
@@ -50,11 +60,31 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
     pci.plug(PCI_SLOT.net, 0, new VirtioPci({ device, memory, sendMsi }).function);
     counters[device.name] = () => ({ ...device.counters });
   }
+  const plugVirtio = (slot: number, device: VirtioDevice) => {
+    const { memory, sendMsi } = options;
+    pci.plug(slot, 0, new VirtioPci({ device, memory, sendMsi }).function);
+  };
+  const { fillRandom } = host;
+  if (config.rng === true && fillRandom !== undefined) {
+    plugVirtio(PCI_SLOT.rng, new VirtioRng({ name: 'virtio-rng-0', fillRandom }));
+  }
+  if (config.balloon === true) {
+    const balloon = new VirtioBalloon({ name: 'virtio-balloon-0', memory: options.memory });
+    plugVirtio(PCI_SLOT.balloon, balloon);
+    counters[balloon.name] = () => ({ ...balloon.counters });
+  }
+  let virtioConsole: VirtioConsole | undefined;
+  if (config.virtioConsole === true) {
+    const ports = [{ output: (bytes: Uint8Array) => host.consoleOutput(bytes) }];
+    virtioConsole = new VirtioConsole({ name: 'virtio-console-0', ports });
+    plugVirtio(PCI_SLOT.console, virtioConsole);
+  }
   assignPciResources(pci.functions, {
     io: PCI_IO_WINDOW,
     memory: { start: PCI_MEMORY_WINDOW.start, end: PCI_MEMORY_WINDOW.end + 1 },
   });
   return {
+    consoleInput: (bytes) => (virtioConsole?.isOpen() ? virtioConsole.receive(bytes) : undefined),
     poll: () => network?.poll() ?? false,
     stats: () =>
       Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, count()])),

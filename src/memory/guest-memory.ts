@@ -30,8 +30,17 @@ export class GuestMemory {
   readonly zeroFrame: number;
   readonly #home: number;
   readonly #homeBase: Uint32Array;
+  /** by frame from home on: it was given to a page once */
+  readonly #isTouched: Uint8Array;
+  /** frames that were given back, zeroed; they are used again before fresh ones */
+  readonly #released: number[] = [];
+  /** no frame below, from home on, is fresh */
+  #freshFrom = 0;
   #framesTouched = 0;
+  #hasUnsettledReleases = false;
   codeWriteListener: CodeWriteListener | undefined;
+  /** Told when pages have lost their frames: whoever remembers where frames are must forget it. */
+  releaseListener: (() => void) | undefined;
 
   constructor(pool: FramePool, ranges: readonly RamRange[]) {
     this.pool = pool;
@@ -48,6 +57,7 @@ export class GuestMemory {
     }
     this.zeroFrame = pool.reserve(PAGE_BYTES);
     this.#home = pool.reserve(pages * PAGE_BYTES);
+    this.#isTouched = new Uint8Array(pages);
     this.pageMap = new Uint32Array(topPage);
     this.#homeBase = new Uint32Array(topPage);
     this.#codeFrames = new Uint8Array(pool.bytes.length / PAGE_BYTES);
@@ -66,9 +76,14 @@ export class GuestMemory {
     return ramBytes + 2 * PAGE_BYTES;
   }
 
-  /** Frames that were ever written. */
+  /** Frames that were ever written: what the memory costs the host. */
   get framesTouched(): number {
     return this.#framesTouched;
+  }
+
+  /** Frames that pages have now. */
+  get framesInUse(): number {
+    return this.#framesTouched - this.#released.length;
   }
 
   /** True when all of `[gpa, gpa + bytes)` is RAM. */
@@ -98,10 +113,53 @@ export class GuestMemory {
     const entry = this.pageMap[gfn] as number;
     if (entry > ABSENT) return entry * PAGE_BYTES;
     if (entry === NOT_RAM) return -1;
-    const frame = this.#homeBase[gfn] as number;
+    const frame = this.#takeFrame(gfn);
     this.pageMap[gfn] = frame;
-    this.#framesTouched++;
     return frame * PAGE_BYTES;
+  }
+
+  /** A frame for page `gfn`: one that was given back, its home, or any that is fresh. */
+  #takeFrame(gfn: number): number {
+    const used = this.#released.pop();
+    if (used !== undefined) return used;
+    const first = this.#home / PAGE_BYTES;
+    let index = (this.#homeBase[gfn] as number) - first;
+    if (this.#isTouched[index] === 1) {
+      // Another page lives there. There are as many frames as pages, so one is fresh.
+      while (this.#isTouched[this.#freshFrom] === 1) this.#freshFrom++;
+      index = this.#freshFrom;
+    }
+    this.#isTouched[index] = 1;
+    this.#framesTouched++;
+    return first + index;
+  }
+
+  /**
+   * Takes the frames of the whole pages in `[gpa, gpa + bytes)`: they read as zero from now on, and cost
+   * nothing until they are written again. Returns how many had one. Call `settleReleases` after the last.
+   */
+  release(gpa: number, bytes: number): number {
+    const end = Math.min(Math.floor((gpa + bytes) / PAGE_BYTES), this.pageMap.length);
+    let count = 0;
+    for (let gfn = Math.ceil(gpa / PAGE_BYTES); gfn < end; gfn++) {
+      const frame = this.pageMap[gfn] as number;
+      if (frame <= ABSENT) continue;
+      const offset = frame * PAGE_BYTES;
+      if (this.hasCode(offset)) this.codeWriteListener?.(offset, 0, PAGE_BYTES);
+      this.pool.bytes.fill(0, offset, offset + PAGE_BYTES);
+      this.pageMap[gfn] = ABSENT;
+      this.#released.push(frame);
+      count++;
+    }
+    if (count > 0) this.#hasUnsettledReleases = true;
+    return count;
+  }
+
+  /** Tells the listener of releases, if there were any. Must come before the guest runs on. */
+  settleReleases(): void {
+    if (!this.#hasUnsettledReleases) return;
+    this.#hasUnsettledReleases = false;
+    this.releaseListener?.();
   }
 
   /** True when page `gfn` is RAM that has a frame of its own. */

@@ -23,8 +23,8 @@ import {
 } from '../../src/devices/mod.ts';
 import { NvmeDriver } from '../../src/devices/nvme/driver.fixture.ts';
 import { HandClock } from '../../src/devices/test-kit.fixture.ts';
-import { VirtioBlk } from '../../src/devices/virtio/mod.ts';
-import { BUFFERS, PciDriver, writes } from '../../src/devices/virtio/pci-driver.fixture.ts';
+import { VirtioBalloon, VirtioBlk, VirtioConsole } from '../../src/devices/virtio/mod.ts';
+import { BUFFERS, PciDriver, reads, writes } from '../../src/devices/virtio/pci-driver.fixture.ts';
 import type { Persistent } from '../../src/state/mod.ts';
 
 interface Subject {
@@ -211,6 +211,29 @@ const subjects: Record<string, MakeSubject> = {
         driver.post(0, [writes(BUFFERS, 512)]);
       },
       change: () => driver.kick(0),
+    };
+  },
+  'virtio balloon'() {
+    const driver = new PciDriver(
+      (memory) => new VirtioBalloon({ name: 'virtio-balloon-0', memory }),
+    );
+    return {
+      device: driver.transport,
+      prepare() {
+        driver.start(2n);
+        driver.post(2, [reads(BUFFERS, 10)]);
+        driver.kick(2);
+      },
+      change: () => driver.bar.write(0x2004, 4, 9),
+    };
+  },
+  'virtio console'() {
+    const ports = [{ output() {} }, { name: 'agent', output() {} }];
+    const driver = new PciDriver(new VirtioConsole({ name: 'virtio-console-0', ports }));
+    return {
+      device: driver.transport,
+      prepare: () => driver.start(),
+      change: () => driver.write(0x14, 1, 0),
     };
   },
   NVMe() {

@@ -1,4 +1,10 @@
+export { VirtioBalloon, type VirtioBalloonOptions } from './balloon/device.ts';
 export { VirtioBlk, type VirtioBlkOptions } from './blk/device.ts';
+export {
+  VirtioConsole,
+  type VirtioConsoleOptions,
+  type VirtioConsolePort,
+} from './console/device.ts';
 export type { VirtioDevice, VirtioDriver } from './device.ts';
 export { readStructure } from './device.ts';
 export {
@@ -10,3 +16,4 @@ export {
 export { VirtioPci, type VirtioPciOptions, type VirtioPciState } from './pci/virtio-pci.ts';
 export { DescriptorChain } from './queue/chain.ts';
 export { Virtqueue, type VirtqueueState } from './queue/virtqueue.ts';
+export { VirtioRng, type VirtioRngOptions } from './rng/device.ts';

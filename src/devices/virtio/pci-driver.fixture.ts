@@ -52,7 +52,8 @@ export class PciDriver {
   readonly #nextDescriptor: number[] = [];
   size = 0;
 
-  constructor(device: VirtioDevice) {
+  /** @param device or what makes it, given the memory that the driver lives in */
+  constructor(device: VirtioDevice | ((memory: GuestMemory) => VirtioDevice)) {
     const memoryBus = new Bus('memory');
     this.host = new PciHost({
       ioBus: new Bus('io'),
@@ -60,7 +61,7 @@ export class PciDriver {
       interruptLines: [this.line, this.line, this.line, this.line],
     });
     this.transport = new VirtioPci({
-      device,
+      device: typeof device === 'function' ? device(this.memory) : device,
       memory: this.memory,
       sendMsi: (address, data) => this.messages.push({ address, data }),
       onBroken: (sentence) => this.faults.push(sentence),

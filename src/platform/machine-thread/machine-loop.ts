@@ -43,6 +43,7 @@ export interface LoopHost {
   epochMilliseconds(): number;
   cpuSeconds(): number;
   post(message: MachineMessage): void;
+  fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** contents of the disks; closed when the machine ends */
   readonly disks?: readonly BlockBackend[];
   /** the network that the machine is connected to */
@@ -188,11 +189,13 @@ export class MachineLoop {
   /** Guest time stands at zero while a board is built. */
   #createBoard(): RunnableBoard {
     const clock = this.#clock;
+    const { fillRandom } = this.#host;
     return this.#boards.create(this.#config, {
       now: () => clock.now(),
       epochMilliseconds: () => this.#host.epochMilliseconds(),
       cpuSeconds: () => this.#host.cpuSeconds(),
       consoleOutput: (bytes) => this.#output.add(bytes),
+      ...(fillRandom === undefined ? {} : { fillRandom }),
       ...(this.#host.disks === undefined ? {} : { disks: this.#host.disks }),
       ...(this.#host.network === undefined ? {} : { network: this.#host.network }),
     });

@@ -58,6 +58,7 @@ try {
     epochMilliseconds: () => Date.now(),
     cpuSeconds,
     post,
+    fillRandom: (target) => void crypto.getRandomValues(target),
     disks: openDisks(start.disks ?? [], { onFull: waitForRoom, onRoom: tellOfRoom }),
     network: connectNetwork(),
   });

@@ -7,19 +7,25 @@
  */
 import { MemoryDisk } from '../../../src/devices/memory-disk.fixture.ts';
 import type { VirtioDevice } from '../../../src/devices/virtio/device.ts';
-import { VirtioBlk } from '../../../src/devices/virtio/mod.ts';
+import {
+  VirtioBalloon,
+  VirtioBlk,
+  VirtioConsole,
+  VirtioRng,
+} from '../../../src/devices/virtio/mod.ts';
 import {
   BUFFERS,
   type HandBuffer,
   PciDriver,
   RAM_BYTES,
 } from '../../../src/devices/virtio/pci-driver.fixture.ts';
+import type { GuestMemory } from '../../../src/memory/mod.ts';
 import { awkward, fuzzRounds, pick, type Random } from './rounds.ts';
 
 const STEPS = 400;
 const SECTORS = 64;
 
-const devices: readonly ((random: Random) => VirtioDevice)[] = [
+const devices: readonly ((random: Random, memory: GuestMemory) => VirtioDevice)[] = [
   (random) =>
     new VirtioBlk({
       name: 'virtio-blk-0',
@@ -27,11 +33,21 @@ const devices: readonly ((random: Random) => VirtioDevice)[] = [
       serial: 'fuzz',
       queues: 1 + random(3),
     }),
+  () => new VirtioRng({ name: 'virtio-rng-0', fillRandom: (target) => void target.fill(7) }),
+  (_random, memory) => new VirtioBalloon({ name: 'virtio-balloon-0', memory }),
+  (random) => {
+    const ports = Array.from({ length: 1 + random(3) }, () => ({ output: () => {} }));
+    return new VirtioConsole({ name: 'virtio-console-0', ports });
+  },
 ];
 
 fuzzRounds('steps', (random) => {
   const make = pick(random, devices);
-  const driver = new PciDriver(make(random));
+  let device: VirtioDevice | undefined;
+  const driver = new PciDriver((memory) => {
+    device = make(random, memory);
+    return device;
+  });
   const queues = driver.read(0x12, 2);
   const start = () => {
     driver.place();
@@ -42,12 +58,25 @@ fuzzRounds('steps', (random) => {
   for (let step = 0; step < STEPS; step++) {
     if (driver.needsReset && random(3) === 0) start();
     act(driver, random, random(queues));
-    if (random(60) === 0) restoreInto(driver, new PciDriver(make(random)));
+    if (random(60) === 0) restoreInto(driver, new PciDriver((memory) => make(random, memory)));
+    if (random(20) === 0) stir(device, random);
     driver.messages.length = 0;
     driver.faults.length = 0;
   }
   return STEPS;
 });
+
+/** Something happens on the host. */
+function stir(device: VirtioDevice | undefined, random: Random): void {
+  if (device instanceof VirtioConsole) {
+    device.receive(new Uint8Array(random(500)), random(3));
+    device.resize(random(300), random(100));
+  }
+  if (device instanceof VirtioBalloon) {
+    device.setTarget(random(2 ** 20));
+    device.requestStatistics();
+  }
+}
 
 function act(driver: PciDriver, random: Random, queue: number): void {
   switch (random(10)) {
