@@ -305,6 +305,7 @@ export class Board {
       if (exit === 'halt') {
         if (this.#stop !== undefined) continue;
         clock.runDue();
+        this.#cards.poll();
         if (this.#apic.hasInterrupt()) continue;
         return { kind: 'idle', until: clock.nextDeadline() };
       }

@@ -52,6 +52,7 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
     counters[plugged.name] = () => ({ ...plugged.counters });
   }
   const { network } = host;
+  let card: VirtioNet | undefined;
   if (config.network !== undefined && network !== undefined) {
     // Whoever used the link before this board is gone.
     network.restart();
@@ -59,6 +60,7 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
     const { memory, sendMsi } = options;
     pci.plug(PCI_SLOT.net, 0, new VirtioPci({ device, memory, sendMsi }).function);
     counters[device.name] = () => ({ ...device.counters });
+    card = device;
   }
   const plugVirtio = (slot: number, device: VirtioDevice) => {
     const { memory, sendMsi } = options;
@@ -85,7 +87,7 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
   });
   return {
     consoleInput: (bytes) => (virtioConsole?.isOpen() ? virtioConsole.receive(bytes) : undefined),
-    poll: () => network?.poll() ?? false,
+    poll: () => card?.poll() ?? false,
     stats: () =>
       Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, count()])),
   };

@@ -21,6 +21,7 @@ export function round(seed: number): number {
     if (random() < 0.2) driver.link.deliver(new Uint8Array(14 + below(random, 3000)));
     if (random() < 0.1) driver.link.hasRoom = random() < 0.8;
     if (random() < 0.05) driver.device.ready();
+    if (random() < 0.5) driver.device.poll();
     if (random() < 0.01) scribble(random, driver);
     if (random() < 0.01) driver.device.persist.save();
     for (const { frame } of driver.link.sent.splice(0)) {

@@ -39,6 +39,7 @@ function header(
 function transmit(driver: HandDriver, head: Uint8Array, frame: Uint8Array): void {
   driver.queue(TRANSMIT).post([driver.place(head), driver.place(frame)]);
   driver.device.notify(TRANSMIT);
+  driver.device.poll();
 }
 
 test('net: configuration tells address, link and pairs', () => {
@@ -60,6 +61,7 @@ test('net: frames of the driver go out, in one buffer or many', () => {
     { ...whole, gpa: whole.gpa + 35, bytes: whole.bytes - 35 },
   ]);
   driver.device.notify(TRANSMIT);
+  driver.device.poll();
   assert.deepEqual(
     driver.link.sent.map((sent) => sent.frame),
     [frame, frame],
@@ -130,6 +132,18 @@ test('net: frames wait in the queue while the link has no room', () => {
     [60, 61],
   );
   assert.equal(driver.queue(TRANSMIT).used().length, 2);
+});
+
+test('net: frames that the driver queues in a row go together, and are told of once', () => {
+  const driver = new HandDriver(0n);
+  for (let count = 0; count < 10; count++) {
+    driver.queue(TRANSMIT).post([driver.place(header({})), driver.place(frameOf(60))]);
+    driver.device.notify(TRANSMIT);
+  }
+  assert.equal(driver.link.sent.length, 0);
+  driver.device.poll();
+  assert.equal(driver.link.sent.length, 10);
+  assert.deepEqual(driver.interrupts, [TRANSMIT]);
 });
 
 test('net: a frame fills one buffer', () => {

@@ -106,6 +106,8 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
   #guestOffloads = 0n;
   /** the driver's own choice was restored, or made by a command */
   #hasChosenOffloads = false;
+  /** transmit queues that the driver has told of */
+  readonly #toTransmit = new Set<number>();
   /** receive queues with completions that the driver has not been told of */
   readonly #toSignal = new Set<Virtqueue>();
 
@@ -174,7 +176,21 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
     if (driver === undefined) return;
     if (index === this.#controlIndex(driver)) this.#serveControl(driver, index);
     else if (index % 2 === 0) this.#link.poll();
-    else this.#transmit(driver, index);
+    else this.#toTransmit.add(index);
+  }
+
+  /**
+   * Sends what the driver has queued, and takes in what has arrived. To be called whenever the processor pauses: a
+   * driver that is busy queues many frames meanwhile, and is told once that they are gone. True when frames arrived.
+   */
+  poll(): boolean {
+    const driver = this.#driver;
+    if (driver !== undefined && this.#toTransmit.size > 0) {
+      const queues = [...this.#toTransmit];
+      this.#toTransmit.clear();
+      for (const index of queues) this.#transmit(driver, index);
+    }
+    return this.#link.poll();
   }
 
   reset(): void {
@@ -184,6 +200,7 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
     this.#guestOffloads = 0n;
     this.#hasChosenOffloads = false;
     this.#toSignal.clear();
+    this.#toTransmit.clear();
     this.#link.accept(NO_OFFLOADS);
   }
 
