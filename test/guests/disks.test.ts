@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Workplace } from './images.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { busybox, stockElf, Workplace } from './images.ts';
 import { binViv, runViv, type Session } from './session.ts';
 
 const MIB = 2 ** 20;
@@ -168,6 +169,70 @@ describe('a machine that is killed', { timeout: 300_000, skip }, () => {
       const again = viv('disk', 'check', image, '--repair');
       expectSuccess(again);
       expectSuccess(tool('qemu-img', 'check', image));
+    }
+  });
+});
+
+describe('a kernel without initial RAM disk', { timeout: 300_000, skip }, () => {
+  test('finds its root on an NVMe disk, and keeps what is written there', async () => {
+    using place = new Workplace();
+    const kernel = place.file('vmlinux', await stockElf());
+    const tree = place.path;
+    for (const folder of ['bin', 'dev', 'proc', 'sbin'])
+      mkdirSync(join(tree, 'root', folder), { recursive: true });
+    writeFileSync(join(tree, 'root/bin/busybox'), await busybox(), { mode: 0o755 });
+    symlinkSync('busybox', join(tree, 'root/bin/sh'));
+    const image = join(tree, 'root.img');
+    expectSuccess(tool('mke2fs', '-q', '-t', 'ext4', '-d', join(tree, 'root'), image, '32M'));
+    const boot = () =>
+      runViv([
+        ...['--kernel', kernel, '--disk', `${image},bus=nvme`, '--no-reboot', '--timeout', '200'],
+        ...['--cmdline', 'console=ttyS0 quiet root=/dev/nvme0n1 rw init=/bin/sh'],
+      ]);
+    const halt = 'busybox sync; busybox mount -o remount,ro /; busybox poweroff -f\n';
+    await using first = boot();
+    await first.expect('/ # ');
+    assert.equal((await first.run('echo something to keep >/note')).status, 0);
+    first.type(halt);
+    assert.equal((await first.ended).code, 0, first.errors);
+    await using second = boot();
+    await second.expect('/ # ');
+    assert.equal((await second.run('busybox cat /note')).text, 'something to keep\n');
+    second.type(halt);
+    assert.equal((await second.ended).code, 0, second.errors);
+    expectSuccess(tool('e2fsck', '-fn', image));
+  });
+});
+
+const isRoot = process.getuid?.() === 0;
+describe('a full disk of the host', {
+  timeout: 300_000,
+  skip: skip || (!isRoot && 'root is needed'),
+}, () => {
+  test('lets the guest wait, with a message, until there is room', async () => {
+    using place = new Workplace();
+    const small = join(place.path, 'small');
+    mkdirSync(small);
+    expectSuccess(tool('mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', small));
+    try {
+      const image = join(small, 'disk.qcow2');
+      expectSuccess(viv('disk', 'create', image, '64M'));
+      writeFileSync(join(small, 'other'), new Uint8Array(10 * MIB));
+      await using guest = runViv(['--disk', image, '--timeout', '280']);
+      await guest.expect('vivarium:~# ');
+      guest.send(
+        'dd if=/dev/zero bs=1M count=12 2>/dev/null | tr "\\0" x | dd of=/dev/vda bs=1M conv=fsync 2>/dev/null',
+      );
+      while (!guest.errors.includes('disk is full')) await sleep(100);
+      assert.match(guest.errors, /the machine waits until there is room for .*disk\.qcow2/);
+      rmSync(join(small, 'other'));
+      assert.equal((await guest.result()).status, 0);
+      assert.match(guest.errors, /there is room .* again: the machine goes on/);
+      guest.type('poweroff\n');
+      assert.equal((await guest.ended).code, 0, guest.errors);
+      expectSuccess(tool('qemu-img', 'check', image));
+    } finally {
+      tool('umount', small);
     }
   });
 });
