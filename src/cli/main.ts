@@ -17,6 +17,8 @@ export async function viv(arguments_: string[], settings: RunSettings = {}): Pro
     process.exit(EXIT_FAULT);
   };
   process.on('uncaughtException', fail);
+  // With a terminal goes the place for messages: what cannot be said is not a fault.
+  process.stderr.on('error', () => {});
   try {
     return process.exit(await runProgram(arguments_, settings));
   } catch (error) {

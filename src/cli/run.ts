@@ -89,7 +89,7 @@ async function runMachine(
   await machine.start();
   const ending = await Promise.race<Ending>([
     machine.wait().then((end) => ({ kind: 'machine', end })),
-    signals.first.then((code) => ({ kind: 'signal', code })),
+    signals.first.then(endingOfSignal),
     serial.departure.then((departure) => ({ kind: 'departure', departure })),
     timer.promise,
   ]);
@@ -104,6 +104,13 @@ async function runMachine(
   if (options.console === 'vga') await showScreen(machine);
   if (options.stats !== undefined) writeStats(await machine.stats(), options.stats);
   return code;
+}
+
+/** A hang-up means that the terminal was closed, if there was one. */
+function endingOfSignal(code: number): Ending {
+  const isHangUp = code === EXIT_SIGNAL + constants.signals.SIGHUP;
+  if (isHangUp && process.stdin.isTTY === true) return { kind: 'departure', departure: 'hang-up' };
+  return { kind: 'signal', code };
 }
 
 /** Prints what stands on the screen of a machine that has ended. */
@@ -139,7 +146,10 @@ function describeDeparture(departure: Departure): { code: number; message?: stri
         message: 'standard output was closed; the machine is switched off',
       };
     case 'hang-up':
-      return { code: EXIT_SIGNAL + constants.signals.SIGHUP };
+      return {
+        code: EXIT_USER,
+        message: 'the terminal was closed; the machine is switched off',
+      };
   }
 }
 

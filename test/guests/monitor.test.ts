@@ -1,13 +1,13 @@
 /** What a machine does on the edges of its life, told by a kernel of one page. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Workplace } from './images.ts';
 import { buildKernel, cannotBuild } from './kernels/build.ts';
-import { runViv, runVivOnTerminal } from './session.ts';
+import { binViv, quote, runViv, runVivOnTerminal, Session } from './session.ts';
 
 describe('a multiboot kernel', { timeout: 120_000, skip: cannotBuild }, () => {
   const place = new Workplace();
@@ -108,10 +108,38 @@ describe('a multiboot kernel', { timeout: 120_000, skip: cannotBuild }, () => {
   });
 
   const noTerminal = spawnSync('script', ['--version']).status !== 0 && 'no program `script`';
-  test('a terminal closed in the middle ends the machine at once', {
+  test('a terminal closed in the middle is said, and ends the machine with 1', {
     skip: noTerminal,
   }, async () => {
-    const viv = runVivOnTerminal(['--kernel', kernel]);
+    const errors = join(place.path, 'errors');
+    const leftovers = join(place.path, 'tmp');
+    mkdirSync(leftovers);
+    // The shell outlives its terminal to tell the exit code.
+    const viv = [process.execPath, binViv, 'run', '--kernel', kernel].map(quote).join(' ');
+    const script = `trap : HUP; echo "pid $$"; ${viv} 2>${quote(errors)}; echo "$?" >${quote(`${errors}.code`)}`;
+    const environment = { TMPDIR: leftovers };
+    const session = new Session('script', ['-qc', `sh -c ${quote(script)}`, '/dev/null'], {
+      environment,
+    });
+    const shell = Number((await session.expect(/pid (\d+)/))[1]);
+    await session.expect('monitor');
+    session.type('l');
+    await sleep(200);
+    session.process.kill('SIGKILL');
+    for (let count = 0; count < 100 && isAlive(shell); count++) await sleep(100);
+    assert.ok(!isAlive(shell), 'viv outlived its terminal');
+    assert.equal(readFileSync(`${errors}.code`, 'utf8'), '1\n');
+    const said = readFileSync(errors, 'utf8');
+    assert.match(said, /^\n?viv: the terminal was closed; the machine is switched off\n$/);
+    assert.deepEqual(readdirSync(leftovers), [], 'nothing left behind');
+  });
+
+  test('a terminal closed in the middle takes standard error along', {
+    skip: noTerminal,
+  }, async () => {
+    const leftovers = join(place.path, 'tmp-2');
+    mkdirSync(leftovers);
+    const viv = runVivOnTerminal(['--kernel', kernel], { environment: { TMPDIR: leftovers } });
     const processId = Number((await viv.expect(/pid (\d+)/))[1]);
     await viv.expect('monitor');
     viv.type('l');
@@ -120,6 +148,7 @@ describe('a multiboot kernel', { timeout: 120_000, skip: cannotBuild }, () => {
     viv.process.kill('SIGKILL');
     for (let count = 0; count < 100 && isAlive(processId); count++) await sleep(100);
     assert.ok(!isAlive(processId), 'viv outlived its terminal');
+    assert.deepEqual(readdirSync(leftovers), [], 'no dump file of a fault that is none');
   });
 });
 
