@@ -41,12 +41,14 @@ export class ByteQueue {
   /** Drops `count` bytes from the front. */
   skip(count: number): void {
     this.#length -= count;
-    if (this.#length === 0) this.clear();
-    else this.#head = (this.#head + count) & (this.#ring.length - 1);
+    this.#head = (this.#head + count) & (this.#ring.length - 1);
+    // A little memory stays for the next bytes.
+    if (this.#length === 0 && this.#ring.length > FIRST_BYTES) this.clear();
   }
 
+  /** Drops everything, and gives the memory back. */
   clear(): void {
-    if (this.#ring.length > FIRST_BYTES || this.#length > 0) this.#ring = new Uint8Array(0);
+    this.#ring = new Uint8Array(0);
     this.#head = 0;
     this.#length = 0;
   }
