@@ -126,7 +126,7 @@ export class CodeCache {
   /** When the record at `record` guards a page crossing: the frame it expects behind its page; else -1. */
   guardedFrame(record: number): number {
     return this.#words[record >> 2] === PSEUDO.crossing
-      ? (this.#words[(record + RECORD.link) >> 2] as number)
+      ? (this.#words[(record + RECORD.link) >> 2] as number) >>> 0
       : -1;
   }
 

@@ -57,6 +57,9 @@ export class InterpVcpu extends BaseVcpu {
   readonly #profiles: JumpProfiles;
   readonly #now: () => number;
   #sampled = false;
+  /** record whose guard failed last, and what was left of the budget then */
+  #guarded = 0;
+  #guardedLeft = 0;
   /** instructions to the next sample */
   #slice = SAMPLE_INSTRUCTIONS;
   #nextLow = 0;
@@ -253,7 +256,7 @@ export class InterpVcpu extends BaseVcpu {
         case EXIT.guard:
           this.count('guard');
           state.set64(STATE.rip, this.currentRip());
-          this.#regions?.revalidate(state.get32(STATE.pc), (page) => this.#cacheNeighbour(page));
+          this.#passGuard(state.get32(STATE.pc));
           break;
         case EXIT.halt:
           this.count('halt');
@@ -338,6 +341,15 @@ export class InterpVcpu extends BaseVcpu {
     const map = words[entry + TLB.executeMap / 4] as number;
     const record = words[(map >>> 2) + (low & 0xfff)] as number;
     return record !== 0 && (words[record >>> 2] as number) >= FIRST_HANDLER ? record : 0;
+  }
+
+  /** Lets the region at `record` check its neighbour pages again; one that cannot get past its guard is dropped. */
+  #passGuard(record: number): void {
+    const regions = this.#regions;
+    if (record === this.#guarded && this.#left === this.#guardedLeft) regions?.drop(record);
+    else regions?.revalidate(record, (page) => this.#cacheNeighbour(page));
+    this.#guarded = record;
+    this.#guardedLeft = this.#left;
   }
 
   /** Puts the page `page` pages from that of STATE.rip into the execute TLB; its frame, or -1. */

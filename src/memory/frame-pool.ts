@@ -18,6 +18,7 @@ export class FramePool {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
   readonly view: DataView;
+  #end: number;
   #next = WASM_PAGE_BYTES; // offset 0 stays unused, so that 0 can mean 'nothing'
 
   /** @param capacityBytes room for every area that will be reserved */
@@ -44,6 +45,7 @@ export class FramePool {
     }
     const buffer = this.memory.buffer;
     this.bytes = new Uint8Array(buffer);
+    this.#end = this.bytes.length;
     this.words = new Int32Array(buffer);
     this.view = new DataView(buffer);
   }
@@ -52,7 +54,17 @@ export class FramePool {
   reserve(bytes: number): number {
     const offset = this.#next;
     this.#next = Math.ceil((offset + bytes) / PAGE_BYTES) * PAGE_BYTES;
-    assert(this.#next <= this.bytes.length, 'frame pool capacity exceeded');
+    assert(this.#next <= this.#end, 'frame pool capacity exceeded');
     return offset;
+  }
+
+  /**
+   * Reserves like `reserve`, from the upper end. Guest frames lie there, so that vCPU blocks, TLBs and code
+   * stay below 2 GiB whatever the guest's size: their offsets are used as signed numbers.
+   */
+  reserveHigh(bytes: number): number {
+    this.#end = Math.floor((this.#end - bytes) / PAGE_BYTES) * PAGE_BYTES;
+    assert(this.#next <= this.#end, 'frame pool capacity exceeded');
+    return this.#end;
   }
 }

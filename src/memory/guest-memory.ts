@@ -56,7 +56,7 @@ export class GuestMemory {
       topPage = Math.max(topPage, (range.start + range.bytes) / PAGE_BYTES);
     }
     this.zeroFrame = pool.reserve(PAGE_BYTES);
-    this.#home = pool.reserve(pages * PAGE_BYTES);
+    this.#home = pool.reserveHigh(pages * PAGE_BYTES);
     this.#isTouched = new Uint8Array(pages);
     this.pageMap = new Uint32Array(topPage);
     this.#homeBase = new Uint32Array(topPage);

@@ -73,16 +73,10 @@ export function discover(
   let contexts = 1;
   let count = 0;
 
-  /** True when the page of `at` takes part or may begin to: it needs its own place in the execute TLB. */
-  const within = (at: number): boolean => {
-    const page = Math.floor(at / PAGE);
-    if (Math.abs(at) >= CONTEXT_SPAN / 2) return false;
-    if (!pages.has(page)) {
-      if (pages.size >= limits.pages) return false;
-      for (const other of pages.keys()) if ((page - other) % TLB.executeEntries === 0) return false;
-    }
-    return source.frame(page) >= 0;
-  };
+  const within = (at: number): boolean =>
+    Math.abs(at) < CONTEXT_SPAN / 2 &&
+    mayTake(Math.floor(at / PAGE), pages, limits.pages) &&
+    source.frame(Math.floor(at / PAGE)) >= 0;
   const instructionAt = (at: number): RegionInstruction | undefined => {
     if (!read.has(at)) read.set(at, within(at) ? readInstruction(source, at, pages) : undefined);
     return read.get(at);
@@ -221,6 +215,14 @@ function emptyBlock(id: number): RegionBlock {
   };
 }
 
+/** True when `page` takes part or may begin to: pages that share a place in the execute TLB would evict each other. */
+function mayTake(page: number, pages: ReadonlyMap<number, number>, most: number): boolean {
+  if (pages.has(page)) return true;
+  if (pages.size >= most) return false;
+  for (const other of pages.keys()) if ((page - other) % TLB.executeEntries === 0) return false;
+  return true;
+}
+
 function readInstruction(
   source: CodeSource,
   at: number,
@@ -237,7 +239,8 @@ function readInstruction(
   let crosses = false;
   if (status !== DECODED && first < MAX_INSTRUCTION_BYTES) {
     const next = source.frame(page + 1);
-    if (next < 0) return undefined;
+    // One page more than the limit may hold the tail of an instruction.
+    if (next < 0 || !mayTake(page + 1, pages, Number.POSITIVE_INFINITY)) return undefined;
     const window = new Uint8Array(2 * MAX_INSTRUCTION_BYTES);
     window.set(source.linear.subarray(frame + inPage, frame + PAGE));
     window.set(source.linear.subarray(next, next + MAX_INSTRUCTION_BYTES), first);

@@ -185,6 +185,12 @@ export class RegionCache {
     }
   }
 
+  /** Takes the region at `record` out of use. */
+  drop(record: number): void {
+    const region = this.#regions.get(record);
+    if (region !== undefined) this.#drop(region);
+  }
+
   #invalidate(frame: number, offset: number, bytes: number): void {
     const regions = this.#byFrame.get(frame);
     if (regions === undefined) return;
