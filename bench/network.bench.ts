@@ -1,0 +1,173 @@
+/**
+ * The user-mode network under Vivarium and under QEMU, in turns, with the same guest: throughput both ways, small
+ * requests, and round trips on one connection. `npm run bench -- network --help` lists options.
+ */
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultGuest } from '../src/platform/node/mod.ts';
+import { binViv, Session } from '../test/guests/session.ts';
+import { type BootFiles, qemuCommand, qemuVersion } from './machines/qemu.ts';
+import { describeHost, readOptions } from './options.ts';
+import { save } from './report/save.ts';
+import { median } from './report/statistics.ts';
+import { cell, table } from './report/table.ts';
+
+const MIB = 2 ** 20;
+const DOWNLOAD = 64;
+const UPLOAD = 16;
+const REQUESTS = 50;
+const ROUND_TRIPS = 1000;
+
+const options = readOptions();
+const host = describeHost();
+const directory = mkdtempSync(join(tmpdir(), 'vivarium-bench-'));
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+
+const guest = await defaultGuest({ progress: (message) => console.error(message) });
+const files: BootFiles = {
+  kernel: place('vmlinux', guest.kernel),
+  initrd: place('initrd', guest.initrd),
+  cmdline: guest.cmdline,
+  memory: '512M',
+};
+const [web, echo] = [await freePort(), await freePort()];
+const vivarium = [
+  ...[binViv, 'run', '--kernel', files.kernel, '--initrd', files.initrd],
+  ...['--cmdline', files.cmdline, '--memory', files.memory, '--engine', options.engine],
+  ...['--net', 'user', '-p', `${web}:80`, '-p', `${echo}:7`],
+];
+const forwards = [`hostfwd=tcp:127.0.0.1:${web}-:80`, `hostfwd=tcp:127.0.0.1:${echo}-:7`];
+const [qemu = '', ...qemuArguments] = [
+  ...qemuCommand(files),
+  ...['-netdev', `user,id=n,${forwards.join(',')}`, '-device', 'virtio-net-pci,netdev=n,romfile='],
+];
+const peer = qemuVersion();
+const subjects: Record<string, () => Session> = {
+  vivarium: () => new Session(process.execPath, vivarium),
+  ...(peer === undefined ? {} : { qemu: () => new Session(qemu, qemuArguments) }),
+};
+
+/** What is measured: a number, of which more is better, from a session at its prompt. */
+const workloads: Readonly<Record<string, (session: Session) => Promise<number>>> = {
+  'download, MiB/s': async (session) => {
+    await using server = await serve((socket) => {
+      socket.once('data', () => sendMebibytes(socket, DOWNLOAD));
+    });
+    const start = performance.now();
+    await session.run(`wget -q -O /dev/null http://10.0.2.2:${server.port}/`);
+    return DOWNLOAD / seconds(start);
+  },
+  'upload, MiB/s': async (session) => {
+    await session.run(`dd if=/dev/zero of=/tmp/zero bs=1M count=${UPLOAD}`);
+    await using server = await serve((socket) => socket.resume().on('end', () => socket.end()));
+    const start = performance.now();
+    await session.run(`nc 10.0.2.2 ${server.port} </tmp/zero`);
+    return UPLOAD / seconds(start);
+  },
+  'HTTP requests into the guest, 1/s': async (session) => {
+    await session.run('mkdir -p /www; echo hello >/www/index.html; httpd -h /www -p 80');
+    await fetch(`http://127.0.0.1:${web}/`);
+    const start = performance.now();
+    for (let count = 0; count < REQUESTS; count++) {
+      await (await fetch(`http://127.0.0.1:${web}/`)).text();
+    }
+    return REQUESTS / seconds(start);
+  },
+  'round trips on a connection, 1/s': async (session) => {
+    await session.run('(nc -ll -p 7 -e cat >/dev/null 2>&1 &)');
+    await sleep(500);
+    const socket = connect({ port: echo, host: '127.0.0.1', noDelay: true });
+    const start = performance.now();
+    for (let count = 0; count < ROUND_TRIPS; count++) {
+      socket.write('x');
+      await once(socket, 'data');
+    }
+    socket.destroy();
+    return ROUND_TRIPS / seconds(start);
+  },
+};
+
+const names = Object.keys(subjects).filter((name) => options.subjects.includes(name));
+const chosen = Object.keys(workloads).filter((name) => name.includes(options.only));
+const samples: { workload: string; name: string; value: number }[] = [];
+for (let run = 1; run <= options.runs; run++) {
+  for (const name of names) {
+    await using session = (subjects[name] as () => Session)();
+    await session.expect('vivarium:~# ');
+    for (const workload of chosen) {
+      const value = await (workloads[workload] as (session: Session) => Promise<number>)(session);
+      samples.push({ workload, name, value });
+      console.error(`run ${run}: ${name}: ${workload}: ${cell(value, 1)}`);
+    }
+    session.type('poweroff\n');
+    await session.ended;
+  }
+}
+const rows = chosen.map((workload) => {
+  const middle = (name: string) =>
+    median(
+      samples
+        .filter((one) => one.workload === workload && one.name === name)
+        .map(({ value }) => value),
+    );
+  const [ours, theirs] = [middle('vivarium'), middle('qemu')];
+  return [workload, cell(ours, 1), cell(theirs, 1), cell(ours / theirs)];
+});
+console.log(`User-mode network, more is better, medians of ${options.runs}:\n`);
+console.log(table(['', 'Vivarium', `QEMU ${peer ?? ''}`, 'ratio'], rows));
+const commands = { vivarium: ['node', ...vivarium], qemu: [qemu, ...qemuArguments] };
+const result = { date: new Date().toISOString(), host, peer, commands, samples };
+console.log(`\nSaved to ${save('network', result, options.json)}`);
+process.exit(0);
+
+function seconds(start: number): number {
+  return (performance.now() - start) / 1000;
+}
+
+function place(name: string, contents: Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, contents);
+  return path;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+async function serve(
+  accepted: (socket: Socket) => void,
+): Promise<AsyncDisposable & { readonly port: number }> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    accepted(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { port, [Symbol.asyncDispose]: async () => void server.close() };
+}
+
+function sendMebibytes(socket: Socket, count: number): void {
+  const block = new Uint8Array(MIB);
+  let left = count;
+  socket.write(`HTTP/1.0 200 OK\r\nContent-Length: ${count * MIB}\r\n\r\n`);
+  const send = () => {
+    while (left > 0) {
+      left--;
+      if (!socket.write(block)) {
+        socket.once('drain', send);
+        return;
+      }
+    }
+    socket.end();
+  };
+  send();
+}
