@@ -17,6 +17,7 @@ import type { BoardConfig, BoardHost, DiskConfig } from './config.ts';
 import { PCI_IO_WINDOW, PCI_MEMORY_WINDOW, PCI_SLOT } from './layout.ts';
 
 const DISK_SLOTS = 32 - PCI_SLOT.firstDisk;
+const MAX_NET_QUEUE_PAIRS = 8;
 
 export interface PciDevicesOptions {
   readonly config: BoardConfig;
@@ -56,7 +57,12 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
   if (config.network !== undefined && network !== undefined) {
     // Whoever used the link before this board is gone.
     network.restart();
-    const device = new VirtioNet({ name: 'virtio-net-0', link: network, mac: config.network.mac });
+    const device = new VirtioNet({
+      name: 'virtio-net-0',
+      link: network,
+      mac: config.network.mac,
+      queuePairs: Math.min(config.cpus, MAX_NET_QUEUE_PAIRS),
+    });
     const { memory, sendMsi } = options;
     pci.plug(PCI_SLOT.net, 0, new VirtioPci({ device, memory, sendMsi }).function);
     counters[device.name] = () => ({ ...device.counters });

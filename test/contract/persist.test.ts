@@ -23,7 +23,13 @@ import {
 } from '../../src/devices/mod.ts';
 import { NvmeDriver } from '../../src/devices/nvme/driver.fixture.ts';
 import { HandClock } from '../../src/devices/test-kit.fixture.ts';
-import { VirtioBalloon, VirtioBlk, VirtioConsole } from '../../src/devices/virtio/mod.ts';
+import {
+  VirtioBalloon,
+  VirtioBlk,
+  VirtioConsole,
+  VirtioNet,
+} from '../../src/devices/virtio/mod.ts';
+import { HandLink } from '../../src/devices/virtio/net/driver.fixture.ts';
 import { BUFFERS, PciDriver, reads, writes } from '../../src/devices/virtio/pci-driver.fixture.ts';
 import type { Persistent } from '../../src/state/mod.ts';
 
@@ -225,6 +231,17 @@ const subjects: Record<string, MakeSubject> = {
         driver.kick(2);
       },
       change: () => driver.bar.write(0x2004, 4, 9),
+    };
+  },
+  'virtio net'() {
+    const mac = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56);
+    const driver = new PciDriver(
+      new VirtioNet({ name: 'virtio-net-0', link: new HandLink(), mac, queuePairs: 2 }),
+    );
+    return {
+      device: driver.transport,
+      prepare: () => driver.start((1n << 1n) | (1n << 17n)),
+      change: () => driver.write(0x14, 1, 0),
     };
   },
   'virtio console'() {

@@ -1,6 +1,8 @@
 /** ICMP and ICMPv6 of our end: echo, router and neighbour discovery. */
 import { familyOf, type IpAddress, isUnicast } from '../address.ts';
 import { read16 } from '../bytes.ts';
+import { SECOND } from '../clock.ts';
+import type { QueueTimer, TimerQueue } from '../timer-queue.ts';
 import { ETHERNET_MTU } from '../wire/ethernet.ts';
 import { ECHO_REPLY, ECHO_REQUEST, ICMP_BYTES, ICMP_CHECKSUM_OFFSET } from '../wire/icmp.ts';
 import { type IpPacket, PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../wire/ip.ts';
@@ -11,6 +13,7 @@ import {
   NEIGHBOUR_HOP_LIMIT,
   NEIGHBOUR_SOLICITATION,
   parseNeighbour,
+  ROUTER_LIFETIME,
   ROUTER_SOLICITATION,
 } from '../wire/neighbour.ts';
 import type { HostSockets } from './host.ts';
@@ -20,6 +23,8 @@ import type { Policy } from './policy.ts';
 
 /** Echo requests that the host is busy with; more are dropped. */
 const MAX_ECHOES = 32;
+/** A third of the lifetime that we announce. */
+const ADVERTISEMENT_INTERVAL = (ROUTER_LIFETIME / 3) * SECOND;
 const ALL_NODES: IpAddress = 'ff02::1';
 const UNSPECIFIED: IpAddress = '::';
 
@@ -27,10 +32,14 @@ export class IcmpLayer {
   readonly #ip: IpLayer;
   readonly #host: Pick<HostSockets, 'echo'>;
   readonly #policy: Policy;
+  readonly #timer: QueueTimer;
+  readonly #now: () => number;
   #echoes = 0;
 
-  constructor(ip: IpLayer, host: Pick<HostSockets, 'echo'>, policy: Policy) {
+  constructor(ip: IpLayer, host: Pick<HostSockets, 'echo'>, policy: Policy, timers: TimerQueue) {
     this.#ip = ip;
+    this.#now = () => timers.now();
+    this.#timer = timers.timer(() => this.#advertise(ALL_NODES));
     this.#host = host;
     this.#policy = policy;
     ip.handlers.set(PROTOCOL_ICMP, (packet) => this.#receive(packet));
@@ -80,7 +89,7 @@ export class IcmpLayer {
     const { payload, source } = packet;
     switch (payload[0]) {
       case ROUTER_SOLICITATION:
-        this.advertise(source === UNSPECIFIED ? ALL_NODES : source);
+        this.#advertise(source === UNSPECIFIED ? ALL_NODES : source);
         return;
       case NEIGHBOUR_SOLICITATION: {
         const message = parseNeighbour(payload);
@@ -103,8 +112,17 @@ export class IcmpLayer {
     }
   }
 
-  /** Tells a station, or all of them, that we are a router and which network they are in. */
-  advertise(destination: IpAddress = ALL_NODES): void {
+  /** Nobody is there to be told of us. */
+  clear(): void {
+    this.#timer.cancel();
+  }
+
+  /**
+   * Tells a station, or all of them, that we are a router and which network they are in, and reminds them before they
+   * forget.
+   */
+  #advertise(destination: IpAddress): void {
+    this.#timer.arm(this.#now() + ADVERTISEMENT_INTERVAL);
     const message = buildRouterAdvertisement({
       mac: ROUTER_MAC,
       prefix: PLAN[6].network,

@@ -165,6 +165,21 @@ test('IPv6: a router advertises prefix, name server and itself', () => {
   assert.match(options.get(25) ?? '', /fd566976617200000000000000000003$/);
 });
 
+test('IPv6: the router reminds the guest of itself before it is forgotten, while there is one', () => {
+  const station = new Station();
+  station.clock.pass(1e6 * 1e9);
+  assert.equal(station.take().length, 0);
+  station.sendHex(ROUTER_SOLICITATION);
+  station.take();
+  station.clock.pass(9000 * 1e9);
+  const reminders = station.packets();
+  assert.ok(reminders.length >= 2);
+  assert.ok(reminders.every(({ destination }) => destination === 'ff02::1'));
+  station.network.restarted();
+  station.clock.pass(1e6 * 1e9);
+  assert.equal(station.take().length, 0);
+});
+
 test('IPv6: the gateway is found, and is a neighbour', () => {
   const station = new Station();
   const solicitation = new Uint8Array(32);

@@ -43,6 +43,7 @@ export interface OpenForward {
 export class UserNetwork implements LinkReceiver {
   readonly #ip: IpLayer;
   readonly #dhcp = new DhcpServer();
+  readonly #icmp: IcmpLayer;
   readonly #tcp: TcpLayer;
   readonly #udp: UdpLayer;
   readonly #config: UserNetworkConfig;
@@ -55,7 +56,7 @@ export class UserNetwork implements LinkReceiver {
     const ip = new IpLayer(link, timers);
     this.#config = config;
     this.#ip = ip;
-    new IcmpLayer(ip, host, policy);
+    this.#icmp = new IcmpLayer(ip, host, policy, timers);
     const dns = new DnsProxy(host, policy);
     this.#udp = new UdpLayer({ ip, host, timers, policy, dhcp: this.#dhcp, dns });
     this.#tcp = new TcpLayer({
@@ -110,6 +111,7 @@ export class UserNetwork implements LinkReceiver {
   restarted(): void {
     this.#tcp.clear();
     this.#udp.clear();
+    this.#icmp.clear();
     this.#dhcp.clear();
     this.#ip.clear();
   }

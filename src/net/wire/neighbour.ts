@@ -89,7 +89,7 @@ export interface RouterAdvertisement {
 }
 
 /** Lifetimes in seconds. */
-const ROUTER_LIFETIME = 9000;
+export const ROUTER_LIFETIME = 9000;
 const PREFIX_LIFETIME = 86_400;
 
 /** Advertises us as a router, addresses by autoconfiguration, no DHCPv6. */
