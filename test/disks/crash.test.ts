@@ -17,7 +17,7 @@ import {
 import { nodeCodecs as codecs } from '../../src/platform/node/disk/mod.ts';
 import { generator } from './random.ts';
 
-const seed = Number(process.env['VIVARIUM_SEED'] ?? Date.now() % 2 ** 32);
+const seed = Number(process.env['VIVARIUM_SEED'] ?? 80508864);
 const SECTORS = 1024;
 const BYTES = SECTORS * 512;
 

@@ -20,7 +20,10 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^(cpuid|xgetbv|rdpid)$/, 'describes this very processor'],
   [/^(rdtscp?|rdpmc|rdrand|rdseed)$/, 'gives another value each time'],
   [/^(syscall|sysenter|sysexit|sysret|iret.?)$/, 'enters the host kernel'],
-  [/^(hlt|vmcall|vmmcall|vmrun|vmload|vmsave|invlpga|stgi|clgi|skinit|monitor|mwait)/, 'may reach a hypervisor of the host'],
+  [
+    /^(hlt|vmcall|vmmcall|vmrun|vmload|vmsave|invlpga|stgi|clgi|skinit|monitor|mwait)/,
+    'may reach a hypervisor of the host',
+  ],
   [/^(sgdt|sidt|sldt|str|smsw)$/, 'shows tables of the host kernel'],
   [/^(lar|lsl|verr|verw)$/, 'depends on descriptors of the host kernel'],
   [/^(lds|les|lfs|lgs|lss)$/, 'loads descriptors of the host kernel'],

@@ -2,7 +2,8 @@
  * The tables of an image, kept in memory and written back in an order that leaves the image valid
  * whenever the process is killed or the host loses power:
  *
- *   1. reference counts that grew, and level 2 tables to which nothing points yet
+ *   1. reference counts that grew, a barrier if the table of their blocks grew, that table, and level 2
+ *      tables to which nothing points yet
  *   2. (a barrier)
  *   3. level 2 tables in use, the level 1 table
  *   4. (a barrier, at every flush of the guest)
@@ -136,17 +137,15 @@ export class Metadata {
 
   /** Writes everything that changed, in the order above; not durable before `file.flush`. */
   writeBack(): void {
-    const file = this.#file;
     for (const block of this.#refcounts.values()) this.#write(block);
+    // A block of counts counts itself: it is durable before the table points at it.
+    if (this.refcountTable.isDirty && this.#hasUnsyncedWrites) this.#barrier();
     this.#write(this.refcountTable);
     const tables = [...this.#l2.values()].filter((table) => table.isDirty);
     const fresh = tables.filter((table) => table.isNew);
     for (const table of fresh) this.#write(table);
     if (tables.length === fresh.length && !this.l1.isDirty) return;
-    if (this.#hasUnsyncedWrites) {
-      file.flush();
-      this.#hasUnsyncedWrites = false;
-    }
+    if (this.#hasUnsyncedWrites) this.#barrier();
     for (const table of tables) this.#write(table);
     this.#write(this.l1);
     for (const table of fresh) table.isNew = false;
@@ -171,6 +170,11 @@ export class Metadata {
   /** Data were written that the tables are going to point at. */
   dataWritten(): void {
     this.#hasUnsyncedWrites = true;
+  }
+
+  #barrier(): void {
+    this.#file.flush();
+    this.#hasUnsyncedWrites = false;
   }
 
   #write(table: Table): void {

@@ -99,8 +99,12 @@ function compareStrings(cpu: Cpu, kind: number, imm: number): void {
   readElements(state, SECOND, imm, second);
   const explicit = (kind & 1) !== 0;
   const wide = (kind & 4) !== 0;
-  const firstLength = explicit ? explicitLength(state, RAX, wide, count) : implicitLength(first, count);
-  const secondLength = explicit ? explicitLength(state, RDX, wide, count) : implicitLength(second, count);
+  const firstLength = explicit
+    ? explicitLength(state, RAX, wide, count)
+    : implicitLength(first, count);
+  const secondLength = explicit
+    ? explicitLength(state, RDX, wide, count)
+    : implicitLength(second, count);
 
   let result = aggregate((imm >> 2) & 3, first, second, firstLength, secondLength, count);
   const polarity = (imm >> 4) & 3;
