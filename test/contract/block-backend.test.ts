@@ -18,7 +18,7 @@ import { nodeCodecs } from '../../src/platform/node/disk/codecs.ts';
 import { DiskModel } from '../disks/disk-model.ts';
 import { generator } from '../disks/random.ts';
 
-const seed = Number(process.env['VIVARIUM_SEED'] ?? Date.now() % 2 ** 32);
+const seed = Number(process.env['VIVARIUM_SEED'] ?? 20261122);
 const BYTES = 3 * 2 ** 20 + 5 * 512;
 const codecs: ImageCodecs = nodeCodecs;
 
