@@ -7,7 +7,7 @@
  */
 import { MemoryDisk } from '../../../src/devices/memory-disk.fixture.ts';
 import { NvmeDriver } from '../../../src/devices/nvme/driver.fixture.ts';
-import { awkward, fuzzRounds, pick, type Random } from './rounds.ts';
+import { awkward, fuzzRounds, pick, type Random, writeAny } from './rounds.ts';
 
 const STEPS = 400;
 const RAM_BYTES = 4 * 2 ** 20;
@@ -59,7 +59,7 @@ function act(driver: NvmeDriver, random: Random): void {
       driver.takeCompletions(queue);
       break;
     case 6:
-      driver.controller.function.writeConfig(random(252), pick(random, [1, 2, 4]), awkward(random));
+      writeAny(random, (...where) => driver.controller.function.writeConfig(...where), 256);
       break;
     default:
       driver.read(random(0x1000) * 4);

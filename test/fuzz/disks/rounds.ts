@@ -55,3 +55,13 @@ export function awkward(random: Random): number {
       return random(2 ** 32);
   }
 }
+
+/** A write of some size, somewhere within `bytes`. */
+export function writeAny(
+  random: Random,
+  write: (offset: number, size: 1 | 2 | 4, value: number) => void,
+  bytes: number,
+): void {
+  const size = pick(random, [1, 2, 4] as const);
+  write(random(bytes - size + 1), size, awkward(random) % 2 ** (8 * size));
+}

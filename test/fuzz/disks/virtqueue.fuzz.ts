@@ -20,7 +20,7 @@ import {
   RAM_BYTES,
 } from '../../../src/devices/virtio/pci-driver.fixture.ts';
 import type { GuestMemory } from '../../../src/memory/mod.ts';
-import { awkward, fuzzRounds, pick, type Random } from './rounds.ts';
+import { awkward, fuzzRounds, pick, type Random, writeAny } from './rounds.ts';
 
 const STEPS = 400;
 const SECTORS = 64;
@@ -100,10 +100,10 @@ function act(driver: PciDriver, random: Random, queue: number): void {
       driver.offer(queue, pick(random, [random(16), awkward(random) & 0xffff]));
       break;
     case 7:
-      driver.bar.write(random(0x8000 - 4), pick(random, [1, 2, 4]), awkward(random));
+      writeAny(random, (offset, size, value) => driver.bar.write(offset, size, value), 0x8000);
       break;
     case 8:
-      driver.transport.function.writeConfig(random(252), pick(random, [1, 2, 4]), awkward(random));
+      writeAny(random, (...where) => driver.transport.function.writeConfig(...where), 256);
       driver.transport.function.readConfig(random(252), 4);
       break;
     default:
