@@ -26,6 +26,15 @@ describe('Machine', { timeout: 30_000 }, () => {
     assert.ok((await machine.stats()).instructions > 0);
   });
 
+  test('asks the guest to shut down when the power button is pressed', async () => {
+    await using machine = await create();
+    await machine.start();
+    await machine.console.waitFor('# ');
+    await machine.pressPowerButton();
+    assert.deepEqual(await machine.wait(), { kind: 'shutdown' });
+    await assert.rejects(machine.pressPowerButton(), /has ended/);
+  });
+
   test('waitFor leaves what comes after the match to the next reader', async () => {
     await using machine = await create();
     await machine.start();

@@ -160,6 +160,12 @@ export class Machine implements AsyncDisposable {
     this.#control.reset();
   }
 
+  /** Presses the power button: asks the guest to shut down. `wait` tells when it has. */
+  async pressPowerButton(): Promise<void> {
+    this.#expectAlive();
+    this.#control.pressPowerButton();
+  }
+
   /** Switches the machine off, as by pulling the plug. Resolves when it is off; harmless then. */
   async stop(): Promise<void> {
     if (this.#state === 'ended') return;

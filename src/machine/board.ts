@@ -78,6 +78,7 @@ export class Board {
   readonly uart: Uart16550;
   readonly #config: BoardConfig;
   readonly #host: BoardHost;
+  readonly #acpiPm: AcpiPm;
   readonly #apic: LocalApic;
   readonly #cards: PciDevices;
   #video: Video | undefined;
@@ -159,6 +160,7 @@ export class Board {
       onShutdown: () => this.#stopWith({ kind: 'shutdown' }),
       timerBits: PM_TIMER_BITS,
     });
+    this.#acpiPm = acpiPm;
     const i8042 = new I8042({ keyboardLine: isa(IRQ.keyboard), auxLine: isa(IRQ.mouse), onReset });
     const resetControl = new ResetControl({ onReset });
     const postCode = new PostCode();
@@ -326,6 +328,11 @@ export class Board {
   /** Takes in what has arrived for the devices from outside; true when an idle guest should run. */
   poll(): boolean {
     return this.#cards.poll();
+  }
+
+  /** A person presses the power button: the guest is asked to shut down. */
+  pressPowerButton(): void {
+    this.#acpiPm.pressPowerButton();
   }
 
   /** Lines of the text on the machine's screen; undefined when it has none or shows graphics. */

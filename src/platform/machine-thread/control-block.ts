@@ -13,6 +13,7 @@ import { ByteRing } from './byte-ring.ts';
  *   5     output: console bytes posted and not yet consumed           both
  *   6, 7  input ring: bytes written, bytes read (modulo 2^32)         user, machine
  *   8     room: 1 when the user waits for room in the input ring      both
+ *   9     button: 1 when the power button was pressed                 both
  */
 const WAKE = 0;
 const PAUSE = 1;
@@ -23,6 +24,7 @@ const OUTPUT = 5;
 const INPUT_WRITTEN = 6;
 const INPUT_READ = 7;
 const ROOM = 8;
+const BUTTON = 9;
 const HEADER_BYTES = 64;
 
 /** Bytes of console input that may wait for the guest. */
@@ -62,6 +64,10 @@ export class ControlBlock {
     this.#command(RESET);
   }
 
+  pressPowerButton(): void {
+    this.#command(BUTTON);
+  }
+
   requestStats(): void {
     this.#command(STATS);
   }
@@ -99,6 +105,10 @@ export class ControlBlock {
 
   takeReset(): boolean {
     return Atomics.exchange(this.#words, RESET, 0) !== 0;
+  }
+
+  takePowerButton(): boolean {
+    return Atomics.exchange(this.#words, BUTTON, 0) !== 0;
   }
 
   takeStatsRequest(): boolean {

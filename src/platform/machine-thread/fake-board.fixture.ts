@@ -63,6 +63,10 @@ export class Board implements RunnableBoard {
     return typed.length > 0 && this.#outcome.kind === 'idle' ? { kind: 'running' } : this.#outcome;
   }
 
+  pressPowerButton(): void {
+    this.#outcome = { kind: 'stopped', reason: { kind: 'shutdown' } };
+  }
+
   stats(): MachineStats {
     return {
       instructions: this.#instructions,

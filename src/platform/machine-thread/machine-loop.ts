@@ -26,6 +26,8 @@ export interface RunnableBoard {
   consoleInput(bytes: Uint8Array): number;
   /** Takes in what has arrived for the devices from outside; true when an idle guest should run. */
   poll?(): boolean;
+  /** the power button is pressed */
+  pressPowerButton?(): void;
   stats(): MachineStats;
   /** lines of text on the screen, if it shows text */
   screenText?(): readonly string[] | undefined;
@@ -113,6 +115,10 @@ export class MachineLoop {
     const wakeCount = this.#control.wakeCount;
     if (this.#control.isStopped) return { kind: 'stopped' };
     if (this.#control.takeReset()) this.#reset();
+    if (this.#control.takePowerButton()) {
+      this.#board.pressPowerButton?.();
+      this.#idleUntil = 0;
+    }
     if (this.#control.takeStatsRequest()) {
       this.#host.post({ kind: 'stats', stats: this.stats(), ...this.#screen() });
     }
