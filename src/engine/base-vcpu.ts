@@ -5,12 +5,14 @@ import {
   type Cpu,
   CpuState,
   CS,
+  deriveAllTops,
   EFLAGS,
   GuestFault,
   type Helper,
   type Privilege,
   SS,
   STATE,
+  segmentsAreFlat,
   updateTrapGate,
 } from '../x86/mod.ts';
 import {
@@ -37,7 +39,7 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
   readonly mmu: Mmu;
   readonly linear: Uint8Array;
   /** decoding mode of the present code segment */
-  mode: CodeMode = { bits: 16, stackSize: 16, real: true };
+  mode: CodeMode = { bits: 16, stackSize: 16, real: true, checked: true };
   lastFault: FaultRecord | undefined;
   protected exitRequested = false;
   /** set when a helper continued elsewhere: STATE.rip is next */
@@ -144,8 +146,15 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
         : 16;
     const stackSize =
       bits === 64 ? 64 : (state.segmentAttributes(SS) & ATTRIBUTE.DB) !== 0 ? 32 : 16;
-    if (bits !== before.bits || stackSize !== before.stackSize || real !== before.real) {
-      this.mode = { bits, stackSize, real };
+    if (bits !== 64) deriveAllTops(state);
+    const checked = bits !== 64 && !segmentsAreFlat(state);
+    if (
+      bits !== before.bits ||
+      stackSize !== before.stackSize ||
+      real !== before.real ||
+      checked !== before.checked
+    ) {
+      this.mode = { bits, stackSize, real, checked };
       this.mmu.tlb.flushExecute();
     }
   }
@@ -169,6 +178,13 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
   }
   readTsc(): bigint {
     return this.host.readTsc();
+  }
+
+  random(): bigint | undefined {
+    if (this.host.fillRandom === undefined) return undefined;
+    const bits = new BigUint64Array(1);
+    this.host.fillRandom(new Uint8Array(bits.buffer));
+    return bits[0];
   }
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number] {
     return this.host.model.cpuid(leaf, subleaf, this.state);

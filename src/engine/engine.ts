@@ -26,6 +26,8 @@ export interface VcpuHost {
   readonly model: CpuModel;
   /** time-stamp counter before the guest's offset */
   readTsc(): bigint;
+  /** fills `target` with random bytes; without it RDRAND and RDSEED report that there are none */
+  fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** MSRs of the machine; undefined and false mean #GP */
   readMsr(index: number): bigint | undefined;
   writeMsr(index: number, value: bigint): boolean;

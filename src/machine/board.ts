@@ -220,6 +220,7 @@ export class Board {
       readMsr: (index) => kvmClock.read(index),
       writeMsr: (index, value) => kvmClock.write(index, value),
       hypercall: () => false,
+      ...(host.fillRandom ? { fillRandom: (target) => host.fillRandom?.(target) } : {}),
     };
     const table = buildOpcodeTable(instructions);
     const vcpu =

@@ -78,6 +78,8 @@ function bindOne(
         letter === 'W' ? 'vector' : 'mmx',
       );
     case 'M':
+      if (encoding.attributes.has('vsib')) return vectorIndexed(b, operandWidth(size, shape));
+      return memoryOperand(b, operandWidth(size, shape));
     case 'O':
       return memoryOperand(b, operandWidth(size, shape));
     case 'G':
@@ -149,4 +151,10 @@ function memoryOperand(b: Semantics, width: number): MemoryOperand {
   else if (kind === 'seg16') offset = b.zeroExtend(offset, 16);
   const linear = b.add(field('segment'), offset);
   return new MemoryOperand(b, width, offset, legacy ? b.zeroExtend(linear, 32) : linear);
+}
+
+/** A memory operand with a vector index: its offset is base + displacement, which the meaning goes on from. */
+function vectorIndexed(b: Semantics, width: number): MemoryOperand {
+  const offset = b.add(b.readState(b.slot('base'), 'i64'), b.parameter('displacement'));
+  return new MemoryOperand(b, width, offset, offset);
 }

@@ -46,6 +46,8 @@ export interface Cpu {
   ioRead(port: number, bytes: 1 | 2 | 4): number;
   ioWrite(port: number, bytes: 1 | 2 | 4, value: number): void;
 
+  /** 64 random bits from the host; undefined when it gives none. */
+  random?(): bigint | undefined;
   /** The time-stamp counter before tscOffset. */
   readTsc(): bigint;
   /** CPUID leaf as [eax, ebx, ecx, edx], state-dependent bits included. */

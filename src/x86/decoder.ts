@@ -76,6 +76,8 @@ export class Decoder {
   #rex = 0;
   #ripRelative = false;
   #truncated = false;
+  /** the index of the memory operand is a vector register (VSIB). SDM Vol. 2A, 2.3.12 */
+  #vectorIndex = false;
 
   /** @param supports whether CPUID announces a feature: gated encodings are undefined without */
   constructor(table: OpcodeTable, supports: (feature: string) => boolean) {
@@ -90,6 +92,7 @@ export class Decoder {
     this.#end = Math.min(end, start + MAX_INSTRUCTION_BYTES);
     this.#rex = 0;
     this.#truncated = false;
+    this.#vectorIndex = false;
     const long = mode.bits === 64;
     let operandPrefix = false;
     let addressPrefix = false;
@@ -271,6 +274,8 @@ export class Decoder {
     if (found.hasModrm) {
       this.#at++;
       if (modrm < 0xc0 && !found.operands.some(ignoresMod)) {
+        this.#vectorIndex = attributes.has('vsib');
+        if (this.#vectorIndex && (addressSize === 16 || (modrm & 7) !== 4)) return UNDEFINED;
         if (addressSize === 16) defaultSegment = this.#address16(modrm);
         else {
           defaultSegment = this.#address32(modrm);
@@ -306,6 +311,12 @@ export class Decoder {
       else this.memory = this.index === STATE.zero ? 'bd64' : 'bis64';
     }
     this.#slots(found, modrm, byte, vexV);
+    if (
+      this.#vectorIndex &&
+      (this.a === this.b || this.a === this.index || this.b === this.index)
+    ) {
+      return UNDEFINED;
+    }
     this.#ripRelative = ripRelative;
     if (ripRelative) this.base = STATE.ripBase;
     return DECODED;
@@ -407,7 +418,10 @@ export class Decoder {
     if (rm === 4) {
       const sib = this.#byte();
       const index = ((sib >> 3) & 7) | ((this.#rex & 2) << 2);
-      if (index !== 4) {
+      if (this.#vectorIndex) {
+        this.index = xmmOffset(index);
+        this.scale = sib >> 6;
+      } else if (index !== 4) {
         this.index = gprOffset(index);
         this.scale = sib >> 6;
       }

@@ -14,6 +14,7 @@ import type { Semantics } from './semantics.ts';
  * - `sse`      #UD/#NM by CR0.EM, CR4.OSFXSR, CR0.TS;  `fpu` #NM by CR0.EM, CR0.TS;  `avx` by CR4.OSXSAVE, XCR0, CR0.TS
  * - `ends`     the instruction never falls through to the next record (it branches or redirects)
  * - `aligned`  128-bit memory operands must be aligned (#GP)
+ * - `vsib`     the index of the memory operand is a vector register; M.offset() is its base and displacement alone
  */
 export type Attribute =
   | 'lock'
@@ -30,6 +31,7 @@ export type Attribute =
   | 'avx'
   | 'ends'
   | 'aligned'
+  | 'vsib'
   | `cpuid:${string}`;
 
 /** One encoding of an instruction, as the manual's table row has it. */

@@ -50,6 +50,10 @@ export function deviation(
     return 'how far DPPS gets before an unmasked exception is up to the processor';
   }
   const faults = (outcome: Outcome) => outcome.vector === PF || outcome.vector === GP;
+  const gathers = each.templates.some(({ form }) => form.attributes.includes('vsib'));
+  if (gathers && expected.vector !== actual.vector && faults(expected) && faults(actual)) {
+    return 'which of several faults of a gather comes first is up to the processor';
+  }
   if (reachesFar(each) && faults(expected) && faults(actual)) {
     return 'which of several faults of a long memory operand comes first is up to the processor';
   }

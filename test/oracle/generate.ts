@@ -140,6 +140,7 @@ function isAlone({ instruction, form }: Template): boolean {
   const { name } = instruction;
   return (
     form.attributes.includes('cpl0') ||
+    form.attributes.includes('vsib') ||
     /^(popf|ud\d|bound|int|fxsave|fxrstor|fnsave|frstor|fnstenv|fldenv)/.test(name) ||
     isApproximate(name)
   );

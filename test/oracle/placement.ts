@@ -1,5 +1,6 @@
 import type { CaseBuilder } from './case-builder.ts';
 import type { Encoding, MemoryReference } from './encoder.ts';
+import { type GatherRegisters, placeGather } from './gather.ts';
 import { impliedWrites, reachOf, undefinedBytes, undefinedFlags } from './knowledge.ts';
 import { operandBytes } from './opcode-column.ts';
 import { type Choices, prepareBitOffset, prepareImplied, prepareOperand } from './preparation.ts';
@@ -92,7 +93,11 @@ export function placeInstruction(
   // ModRM.rm or the register in the opcode
   let rm: number | MemoryReference = 0;
   let address: bigint | undefined;
-  if (memory) {
+  let gather: GatherRegisters | undefined;
+  if (has('vsib')) {
+    gather = placeGather(b, template, { addressBits, segmentBase });
+    rm = gather.memory;
+  } else if (memory) {
     const bytes = memoryBytes(template, operandSize);
     const how = {
       bytes,
@@ -120,10 +125,12 @@ export function placeInstruction(
   });
 
   const regKind = registerKind(template, 'reg');
-  const reg = chooseRegister(b, regKind);
-  const vvvv = letters.some(({ kind }) => kind === 'H' || kind === 'B')
-    ? chooseRegister(b, letters.some(({ kind }) => kind === 'H') ? 'vector' : 'general')
-    : 0;
+  const reg = gather?.destination ?? chooseRegister(b, regKind);
+  const vvvv =
+    gather?.mask ??
+    (letters.some(({ kind }) => kind === 'H' || kind === 'B')
+      ? chooseRegister(b, letters.some(({ kind }) => kind === 'H') ? 'vector' : 'general')
+      : 0);
   if (memory && /^(bt|bts|btr|btc)$/.test(name) && column.modrm === 'r') prepareBitOffset(b, reg);
 
   // immediates

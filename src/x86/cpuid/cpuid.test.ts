@@ -96,13 +96,8 @@ test('--cpu refuses what it does not know, in one sentence', () => {
   }
 });
 
-test('--cpu refuses to announce what is not there, and says what is', () => {
-  assert.throws(() => parseCpu('v3'), /^VivariumError: .*"v3" is not there yet.*"v2,\+avx"$/);
-  assert.throws(() => parseCpu('max,+avx2'), /gather instructions are missing/);
-  assert.throws(() => parseCpu('v2,+rdrand'), /"rdrand" is not there yet$/);
-  assert.ok(!parseCpu('max').has('avx2'));
-  assert.ok(
-    !parseCpu('max,-avx2,-rdrand').has('avx2'),
-    'taking away what is not there is no error',
-  );
+test('--cpu refuses to announce what is not there, in one sentence', () => {
+  assert.throws(() => parseCpu('v2,+svm'), /"svm" is not there yet$/);
+  assert.throws(() => parseCpu('max,+sse4a'), /"sse4a" is not there yet$/);
+  assert.ok(!parseCpu('max,-avx2,-svm').has('avx2'), 'taking away what is not there is no error');
 });

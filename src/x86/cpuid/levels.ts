@@ -12,22 +12,17 @@ const SYSTEM = `fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 c
   lfence_rdtsc null_seg_clr_base autoibrs ssb_no btc_no srso_no`;
 
 const V2 = 'cx16 lahf_lm popcnt pni ssse3 sse4_1 sse4_2';
-const V3 = 'avx bmi1 bmi2 f16c fma abm movbe';
-const BEYOND = 'aes pclmulqdq sha_ni adx pcid invpcid vaes vpclmulqdq';
+const V3 = 'avx avx2 bmi1 bmi2 f16c fma abm movbe';
+const BEYOND = 'aes pclmulqdq sha_ni adx pcid invpcid vaes vpclmulqdq rdrand rdseed';
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
 /** Features of each level, cumulative; `max` is everything that is implemented. */
-export const LEVELS: Readonly<Record<'v1' | 'v2' | 'max', readonly string[]>> = {
+export const LEVELS: Readonly<Record<'v1' | 'v2' | 'v3' | 'max', readonly string[]>> = {
   v1: words(SYSTEM),
   v2: words(`${SYSTEM} ${V2}`),
+  v3: words(`${SYSTEM} ${V2} ${V3}`),
   max: words(`${SYSTEM} ${V2} ${V3} ${BEYOND}`),
-};
-
-/** Why what CPUID knows a name for cannot be had, where there is more to say than that. */
-const NOT_YET: Readonly<Record<string, string>> = {
-  v3: 'the processor "v3" is not there yet, for it needs the gather instructions of AVX2; take "max" or "v2,+avx"',
-  avx2: 'the processor feature "avx2" is not there yet, for its gather instructions are missing; take "avx"',
 };
 
 export const DEFAULT_CPU = 'v2';
@@ -35,6 +30,7 @@ export const DEFAULT_CPU = 'v2';
 /** What a feature cannot be without. */
 const REQUIRES: Readonly<Record<string, readonly string[]>> = {
   avx: ['xsave', 'sse4_2'],
+  avx2: ['avx'],
   fma: ['avx'],
   f16c: ['avx'],
   vaes: ['avx', 'aes'],
@@ -57,7 +53,6 @@ export function parseCpu(text: string = DEFAULT_CPU): ReadonlySet<string> {
   const [level = '', ...changes] = text.split(',');
   const base = Object.hasOwn(LEVELS, level) ? LEVELS[level as keyof typeof LEVELS] : undefined;
   if (base === undefined) {
-    if (level === 'v3') throw notYet(level);
     const known = Object.keys(LEVELS).join(', ');
     throw new VivariumError('bad-cpu', `unknown processor "${level}"; known ones are ${known}`);
   }
@@ -82,8 +77,7 @@ function applyChange(features: Set<string>, change: string): void {
 }
 
 function notYet(name: string): VivariumError {
-  const sentence = NOT_YET[name] ?? `the processor feature "${name}" is not there yet`;
-  return new VivariumError('bad-cpu', sentence);
+  return new VivariumError('bad-cpu', `the processor feature "${name}" is not there yet`);
 }
 
 function addWithNeeds(features: Set<string>, name: string): void {

@@ -3,6 +3,7 @@ import type { Helper } from '../cpu.ts';
 import { vectorAesHelpers } from './vector-aes.ts';
 import { vectorFloatHelpers } from './vector-float.ts';
 import { vectorFusedHelpers } from './vector-fused.ts';
+import { vectorGatherHelpers } from './vector-gather.ts';
 import { vectorIntegerHelpers } from './vector-integer.ts';
 import { vectorShaHelpers } from './vector-sha.ts';
 import { vectorStoreHelpers } from './vector-store.ts';
@@ -10,6 +11,7 @@ import { vectorStringHelpers } from './vector-string.ts';
 
 export const vectorHelpers: Record<string, Helper> = {
   ...vectorStoreHelpers,
+  ...vectorGatherHelpers,
   ...vectorFloatHelpers,
   ...vectorFusedHelpers,
   ...vectorIntegerHelpers,

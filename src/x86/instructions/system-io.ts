@@ -81,6 +81,18 @@ const rdpid = define('rdpid', [form('F3 0F C7 /7', 'Ry', 'cpuid:rdpid')], (b, [d
   destination.write(b.zeroExtend(b.readField(STATE.tscAux), 32));
 });
 
+/** RDRAND, RDSEED: CF says whether there was a number. SDM Vol. 2B "RDRAND". */
+function randomNumber(name: string, opcode: string): Instruction {
+  return define(name, [form(opcode, 'Rv', `cpuid:${name}`)], (b, [destination]) => {
+    b.helper('random');
+    destination.write(b.readField(STATE.scratch));
+    b.setResult(b.i64(1)); // ZF, SF, PF clear
+    b.setOverflowSign(b.i64(0));
+    b.setAdjustBit4(b.i64(0));
+    b.setCarry(b.wrap(b.readField(STATE.scratch + 8)));
+  });
+}
+
 const rdpmc = define('rdpmc', [form('0F 33')], (b) => b.helper('rdpmc'));
 const rdmsr = define('rdmsr', [form('0F 32', '', 'cpl0')], (b) => b.helper('rdmsr'));
 const wrmsr = define('wrmsr', [form('0F 30', '', 'cpl0')], (b) => b.helper('wrmsr'));
@@ -96,6 +108,8 @@ export const systemIoInstructions: readonly Instruction[] = [
   rdtsc,
   rdtscp,
   rdpid,
+  randomNumber('rdrand', '0F C7 /6 mod=3'),
+  randomNumber('rdseed', '0F C7 /7 mod=3'),
   rdpmc,
   rdmsr,
   wrmsr,

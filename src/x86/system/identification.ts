@@ -1,4 +1,4 @@
-/** CPUID, RDTSC, RDPMC, RDMSR, WRMSR. SDM Vol. 2A "CPUID"; Vol. 2B "RDMSR", "RDPMC", "RDTSC". */
+/** CPUID, RDTSC, RDPMC, RDMSR, WRMSR, RDRAND. SDM Vol. 2A "CPUID"; Vol. 2B "RDMSR", "RDPMC", "RDTSC". */
 import type { Cpu, Helper } from '../cpu.ts';
 import { GP, GuestFault } from '../fault.ts';
 import { readMsr, writeMsr } from '../msr/mod.ts';
@@ -32,9 +32,17 @@ function wrmsr(cpu: Cpu): void {
   if (!writeMsr(cpu, state.gpr32(RCX), value)) throw new GuestFault(GP);
 }
 
+/** Random bits into the first scratch field; whether there were any into the second. */
+function random(cpu: Cpu): void {
+  const bits = cpu.random?.();
+  cpu.state.set64(STATE.scratch, bits ?? 0n);
+  cpu.state.set64(STATE.scratch + 8, bits === undefined ? 0n : 1n);
+}
+
 export const identificationHelpers: Record<string, Helper> = {
   cpuid: { params: [], run: cpuid },
   readTsc: { params: [], result: 'i64', run: timeStampCounter },
+  random: { params: [], run: random },
   rdmsr: { params: [], run: rdmsr },
   wrmsr: { params: [], run: wrmsr },
   /** No performance counter is announced. */
