@@ -2,6 +2,7 @@
 import { extractDeb, isSafePath, kernelPackageName, type PackageRecord } from '../../guest/mod.ts';
 import { VivariumError } from '../../util/mod.ts';
 import {
+  type Architecture,
   openPackageSource,
   type PackageSource,
   type ReportProgress,
@@ -14,6 +15,8 @@ export interface GuestSourceOptions {
   readonly cacheDir?: string | undefined;
   /** a Debian archive, `URL [SUITE]`; the environment variable VIVARIUM_MIRROR if not given */
   readonly mirror?: string | undefined;
+  /** whose packages: `amd64` if not given */
+  readonly architecture?: Architecture | undefined;
   /** told in a few words what is being done */
   readonly progress?: ReportProgress | undefined;
 }
@@ -30,11 +33,13 @@ export class GuestPackages {
   readonly cache: GuestCache;
   readonly #mirror: string | undefined;
   readonly #report: ReportProgress;
+  readonly architecture: Architecture;
   #source: Promise<PackageSource> | undefined;
 
   constructor(options: GuestSourceOptions = {}) {
     this.cache = new GuestCache(options.cacheDir);
     this.#mirror = options.mirror ?? process.env['VIVARIUM_MIRROR'];
+    this.architecture = options.architecture ?? 'amd64';
     let last = '';
     this.#report = (message) => {
       if (message !== last) options.progress?.(message);
@@ -88,17 +93,25 @@ export class GuestPackages {
     return { name, version, deb };
   }
 
+  /** Tells the names of files for another architecture from those for the usual one. */
+  get suffix(): string {
+    return this.architecture === 'amd64' ? '' : `_${this.architecture}`;
+  }
+
   #open(): Promise<PackageSource> {
-    this.#source ??= openPackageSource(this.cache, this.#mirror, this.#report);
+    this.#source ??= openPackageSource(this.cache, this.#mirror, this.#report, this.architecture);
     return this.#source;
   }
 
   #recordPath(name: string): string {
-    return this.cache.path('packages', `${name}.json`);
+    return this.cache.path('packages', `${name}${this.suffix}.json`);
   }
 
   #debPath(name: string, version: string): string {
-    return this.cache.path('packages', `${name}_${version.replaceAll(':', '%3a')}_amd64.deb`);
+    return this.cache.path(
+      'packages',
+      `${name}_${version.replaceAll(':', '%3a')}_${this.architecture}.deb`,
+    );
   }
 }
 
@@ -123,7 +136,7 @@ export async function fetchGuestPackage(
     throw new VivariumError('package-unknown', `"${file}" of "${name}" is no file of a package`);
   }
   const packages = new GuestPackages(options);
-  const path = packages.cache.path('files', name, file);
+  const path = packages.cache.path('files', `${name}${packages.suffix}`, file);
   const kept = await packages.cache.read(path);
   if (kept) return kept;
   return await packages.exclusively(async () => {

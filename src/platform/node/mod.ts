@@ -1,5 +1,5 @@
 export { type DefaultGuest, defaultGuest } from './guest-default.ts';
-export { fetchGuestPackage, type GuestSourceOptions } from './guest-packages.ts';
+export { fetchGuestPackage, GuestPackages, type GuestSourceOptions } from './guest-packages.ts';
 export { type MachineThread, startMachineThread } from './machine-thread.ts';
 export {
   type NetworkMemory,

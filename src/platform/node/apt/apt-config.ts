@@ -20,8 +20,13 @@ const dropped = [
  * Makes a configuration file from what `apt-config dump` prints on the host.
  *
  * @param directory absolute path of our directory
+ * @param architecture the one architecture whose packages are looked up, whatever the host's is
  */
-export function privateAptConfig(hostDump: string, directory: string): string {
+export function privateAptConfig(
+  hostDump: string,
+  directory: string,
+  architecture = 'amd64',
+): string {
   const kept = hostDump
     .split('\n')
     .filter((line) => line !== '' && !dropped.some((pattern) => pattern.test(line)));
@@ -36,11 +41,11 @@ export function privateAptConfig(hostDump: string, directory: string): string {
     // All of the host's configuration is in this file already.
     ['Dir::Etc::main', '/dev/null'],
     ['Dir::Etc::parts', '/dev/null'],
-    ['APT::Architecture', 'amd64'],
+    ['APT::Architecture', architecture],
     ['APT::Sandbox::User', ''],
     ['Acquire::Languages', 'none'],
     ['Acquire::GzipIndexes', 'true'],
   ];
   const lines = own.map(([name, value]) => `${name} "${value}";`);
-  return `${[...kept, ...lines, 'APT::Architectures { "amd64"; };'].join('\n')}\n`;
+  return `${[...kept, ...lines, `APT::Architectures { "${architecture}"; };`].join('\n')}\n`;
 }

@@ -9,7 +9,7 @@ import { newestRecord, type PackageRecord } from '../../../guest/mod.ts';
 import { VivariumError } from '../../../util/mod.ts';
 import { diskFull, type GuestCache, makeDirectory } from '../guest-cache.ts';
 import { privateAptConfig } from './apt-config.ts';
-import type { PackageSource, ReportProgress } from './package-source.ts';
+import type { Architecture, PackageSource, ReportProgress } from './package-source.ts';
 import { type ProcessResult, runProcess } from './process.ts';
 
 /** Lists older than this are fetched anew before a package is looked up. */
@@ -27,11 +27,13 @@ export async function hasApt(): Promise<boolean> {
 export class AptSource implements PackageSource {
   readonly #cache: GuestCache;
   readonly #report: ReportProgress;
+  readonly #architecture: Architecture;
   #isReady = false;
 
-  constructor(cache: GuestCache, report: ReportProgress) {
+  constructor(cache: GuestCache, report: ReportProgress, architecture: Architecture = 'amd64') {
     this.#cache = cache;
     this.#report = report;
+    this.#architecture = architecture;
   }
 
   async describe(name: string): Promise<PackageRecord> {
@@ -44,7 +46,7 @@ export class AptSource implements PackageSource {
     if (record) return record;
     throw new VivariumError(
       'package-unknown',
-      `the package sources of this host have no package ${name} for amd64: name a Debian mirror ` +
+      `the package sources of this host have no package ${name} for ${this.#architecture}: name a Debian mirror ` +
         'in VIVARIUM_MIRROR, or your own files with --kernel and --initrd',
     );
   }
@@ -57,7 +59,8 @@ export class AptSource implements PackageSource {
   }
 
   get #directory(): string {
-    return this.#cache.path('apt');
+    // Lists and state are those of one architecture.
+    return this.#cache.path(this.#architecture === 'amd64' ? 'apt' : `apt-${this.#architecture}`);
   }
 
   async #prepare(): Promise<void> {
@@ -68,7 +71,7 @@ export class AptSource implements PackageSource {
         await makeDirectory(join(this.#directory, part));
       }
       await writeFile(join(this.#directory, 'status'), '');
-      const config = privateAptConfig(dump.stdout, this.#directory);
+      const config = privateAptConfig(dump.stdout, this.#directory, this.#architecture);
       await writeFile(join(this.#directory, 'apt.conf'), config);
     });
     this.#isReady = true;

@@ -9,20 +9,21 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { newestRecord, type PackageRecord, releaseSums, stanzasOf } from '../../../guest/mod.ts';
 import { CompressionError, decompress, VivariumError } from '../../../util/mod.ts';
-import type { PackageSource, ReportProgress } from './package-source.ts';
+import type { Architecture, PackageSource, ReportProgress } from './package-source.ts';
 import { verifyRelease } from './release-signature.ts';
 
 const DEFAULT_SUITE = 'bookworm';
-const INDEXES = ['main/binary-amd64/Packages.xz', 'main/binary-amd64/Packages.gz'] as const;
+const INDEXES = ['Packages.xz', 'Packages.gz'] as const;
 const MAX_BYTES = 2 ** 30;
 
 export class MirrorSource implements PackageSource {
   readonly #url: string;
   readonly #suite: string;
   readonly #report: ReportProgress;
+  readonly #architecture: Architecture;
   #packages: Promise<string> | undefined;
 
-  constructor(mirror: string, report: ReportProgress) {
+  constructor(mirror: string, report: ReportProgress, architecture: Architecture = 'amd64') {
     const [url = '', suite = DEFAULT_SUITE, ...rest] = mirror.trim().split(/\s+/);
     if (!/^(https?|file):\/\/\S+$/.test(url) || !/^[\w./-]+$/.test(suite) || rest.length > 0) {
       throw new VivariumError(
@@ -34,6 +35,7 @@ export class MirrorSource implements PackageSource {
     this.#url = url.replace(/\/+$/, '');
     this.#suite = suite;
     this.#report = report;
+    this.#architecture = architecture;
   }
 
   async describe(name: string): Promise<PackageRecord> {
@@ -42,7 +44,7 @@ export class MirrorSource implements PackageSource {
     if (record) return record;
     throw new VivariumError(
       'package-unknown',
-      `the mirror ${this.#url} has no package ${name} for amd64 in ${this.#suite}`,
+      `the mirror ${this.#url} has no package ${name} for ${this.#architecture} in ${this.#suite}`,
     );
   }
 
@@ -57,7 +59,8 @@ export class MirrorSource implements PackageSource {
     const inRelease = await this.#get(`dists/${this.#suite}/InRelease`);
     const release = await verifyRelease(inRelease, this.#url);
     const sums = releaseSums(release);
-    for (const index of INDEXES) {
+    for (const name of INDEXES) {
+      const index = `main/binary-${this.#architecture}/${name}`;
       const sum = sums.get(index);
       if (!sum) continue;
       const packed = await this.#get(`dists/${this.#suite}/${index}`, sum);
@@ -70,7 +73,7 @@ export class MirrorSource implements PackageSource {
     }
     throw new VivariumError(
       'package-unknown',
-      `the mirror ${this.#url} has no list of packages for amd64 in ${this.#suite}`,
+      `the mirror ${this.#url} has no list of packages for ${this.#architecture} in ${this.#suite}`,
     );
   }
 

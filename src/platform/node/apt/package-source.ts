@@ -8,6 +8,9 @@ import { MirrorSource } from './mirror-source.ts';
 /** Told in a few words what is being done; the same text may come again. */
 export type ReportProgress = (message: string) => void;
 
+/** Debian's name of what a package runs on. */
+export type Architecture = 'amd64' | 'i386';
+
 export interface PackageSource {
   /** The newest version of a package. Throws `package-unknown` if there is none. */
   describe(name: string): Promise<PackageRecord>;
@@ -20,9 +23,10 @@ export async function openPackageSource(
   cache: GuestCache,
   mirror: string | undefined,
   report: ReportProgress,
+  architecture: Architecture = 'amd64',
 ): Promise<PackageSource> {
-  if (mirror !== undefined && mirror !== '') return new MirrorSource(mirror, report);
-  if (await hasApt()) return new AptSource(cache, report);
+  if (mirror !== undefined && mirror !== '') return new MirrorSource(mirror, report, architecture);
+  if (await hasApt()) return new AptSource(cache, report, architecture);
   throw new VivariumError(
     'no-package-source',
     'the default guest comes from Debian packages, and this host has no apt to fetch them with: ' +
