@@ -51,6 +51,20 @@ test('a timer may arm itself and others while it fires', () => {
   assert.equal(count, 5);
 });
 
+test('a closed queue fires nothing, and leaves no alarm behind that would keep a process alive', () => {
+  const clock = new FakeClock();
+  const queue = new TimerQueue(clock);
+  const fired: string[] = [];
+  const early = queue.timer(() => fired.push('early'));
+  early.arm(10);
+  queue.close();
+  early.arm(20);
+  queue.timer(() => fired.push('late')).arm(30);
+  clock.pass(100);
+  assert.deepEqual(fired, []);
+  assert.equal(clock.next, Number.POSITIVE_INFINITY);
+});
+
 test('thousands of timers that are put off again and again take one place each', () => {
   const clock = new FakeClock();
   const queue = new TimerQueue(clock);

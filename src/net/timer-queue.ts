@@ -37,6 +37,7 @@ export class TimerQueue implements NetClock {
   readonly #alarm: NetTimer;
   readonly #heap: { timer: QueueTimer; deadline: number }[] = [];
   #armedFor = Number.POSITIVE_INFINITY;
+  #isClosed = false;
 
   constructor(clock: NetClock) {
     this.#clock = clock;
@@ -58,10 +59,18 @@ export class TimerQueue implements NetClock {
 
   /** Called by a timer whose deadline has changed. */
   changed(timer: QueueTimer): void {
+    if (this.#isClosed) return;
     if (timer.queued !== undefined && timer.queued <= timer.deadline) return;
     timer.queued = timer.deadline;
     this.#push({ timer, deadline: timer.deadline });
     this.#arm();
+  }
+
+  /** Fires nothing from now on, and lets go of the clock's alarm. */
+  close(): void {
+    this.#isClosed = true;
+    this.#heap.length = 0;
+    this.#alarm.cancel();
   }
 
   #run(): void {

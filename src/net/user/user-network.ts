@@ -46,6 +46,7 @@ export class UserNetwork implements LinkReceiver {
   readonly #icmp: IcmpLayer;
   readonly #tcp: TcpLayer;
   readonly #udp: UdpLayer;
+  readonly #timers: TimerQueue;
   readonly #config: UserNetworkConfig;
   readonly #listeners: HostListener[] = [];
 
@@ -55,6 +56,7 @@ export class UserNetwork implements LinkReceiver {
     const policy = new Policy(config.allow, () => timers.now());
     const ip = new IpLayer(link, timers);
     this.#config = config;
+    this.#timers = timers;
     this.#ip = ip;
     this.#icmp = new IcmpLayer(ip, host, policy, timers);
     const dns = new DnsProxy(host, policy);
@@ -120,5 +122,6 @@ export class UserNetwork implements LinkReceiver {
   close(): void {
     this.restarted();
     for (const listener of this.#listeners.splice(0)) listener.close();
+    this.#timers.close();
   }
 }
