@@ -35,15 +35,18 @@ export async function busyboxOf(architecture?: Architecture): Promise<Uint8Array
   return busybox;
 }
 
+/** What a test needs, or the sentence why it must be skipped. */
+export type Fetched<T> =
+  | { readonly value: T; readonly skip: false }
+  | { readonly value?: undefined; readonly skip: string };
+
 /**
  * Runs `fetch` when the tests are set up: what it gives, or the sentence why a test must be skipped
  * because a package cannot be had. Every other error is a failure.
  */
-export async function orSkip<T>(
-  fetch: () => Promise<T>,
-): Promise<{ readonly value: T; readonly skip?: never } | { readonly skip: string }> {
+export async function orSkip<T>(fetch: () => Promise<T>): Promise<Fetched<T>> {
   try {
-    return { value: await fetch() };
+    return { value: await fetch(), skip: false };
   } catch (error) {
     if (error instanceof VivariumError) return { skip: error.message };
     throw error;
