@@ -13,6 +13,7 @@ const HEADER_MAGIC = 0x53726448; // "HdrS"
 const BOOT_FLAG = 0xaa55;
 const LOADFLAG_LOADED_HIGH = 1 << 0;
 const XLF_KERNEL_64 = 1 << 0; // has the 64-bit entry at 0x200
+const PARAGRAPH_BYTES = 16;
 const PROTOCOL_OLDEST = 0x020a;
 const PROTOCOL_64BIT = 0x020c;
 
@@ -25,7 +26,7 @@ export interface BzImage {
   readonly header: Uint8Array;
   /** the protected-mode code, to be loaded whole */
   readonly code: Uint8Array;
-  /** compressed kernel, without the size that follows it */
+  /** compressed kernel, without the size that follows it; empty if there is none */
   readonly payload: Uint8Array;
   /** size of the unpacked kernel as the file claims it, in bytes */
   readonly unpackedBytes: number;
@@ -58,11 +59,15 @@ export function parseBzImage(image: Uint8Array): BzImage {
     );
   }
   const setupBytes = ((view.getUint8(SETUP_HEADER) || 4) + 1) * 512;
-  const codeBytes = view.getUint32(0x1f4, true) * 16; // syssize, in paragraphs
+  const codeBytes = view.getUint32(0x1f4, true) * PARAGRAPH_BYTES; // syssize
   const payloadStart = setupBytes + view.getUint32(0x248, true);
   const payloadEnd = payloadStart + view.getUint32(0x24c, true);
-  if (image.length < Math.max(setupBytes + codeBytes, payloadEnd)) throw truncated();
-  if (codeBytes <= 0x200 || payloadEnd - payloadStart < 8) {
+  // The size is in paragraphs: the last one need not be there whole.
+  const codeEnd = setupBytes + codeBytes - (PARAGRAPH_BYTES - 1);
+  if (image.length < Math.max(codeEnd, payloadEnd)) throw truncated();
+  // Programs in the clothes of a kernel, such as memory testers, have no payload at all.
+  const hasPayload = payloadEnd > payloadStart;
+  if (codeBytes <= 0x200 || (hasPayload && payloadEnd - payloadStart < 8)) {
     throw new VivariumError('kernel-damaged', 'the Linux kernel has a damaged header');
   }
   const headerEnd = 0x202 + view.getUint8(0x201);
@@ -70,8 +75,8 @@ export function parseBzImage(image: Uint8Array): BzImage {
     image,
     header: image.subarray(SETUP_HEADER, Math.min(Math.max(headerEnd, 0x268), 0x290)),
     code: image.subarray(setupBytes, setupBytes + codeBytes),
-    payload: image.subarray(payloadStart, payloadEnd - 4),
-    unpackedBytes: view.getUint32(payloadEnd - 4, true),
+    payload: hasPayload ? image.subarray(payloadStart, payloadEnd - 4) : new Uint8Array(0),
+    unpackedBytes: hasPayload ? view.getUint32(payloadEnd - 4, true) : 0,
     is64Bit: protocol >= PROTOCOL_64BIT && (view.getUint16(0x236, true) & XLF_KERNEL_64) !== 0,
     prefAddress: Number(view.getBigUint64(0x258, true)),
     initBytes: view.getUint32(0x260, true),
