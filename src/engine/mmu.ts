@@ -93,10 +93,13 @@ export class Mmu {
       const zero = memory.frameForRead(gfn);
       return zero < 0 ? NOT_RAM : zero + inPage;
     }
-    const frame = memory.frameForWrite(gfn);
+    let frame = memory.frameForWrite(gfn);
+    const isReadOnly = frame < 0;
+    // Read-only memory is written through the bus.
+    if (isReadOnly && access !== ACCESS_WRITE) frame = memory.frameForRead(gfn);
     if (frame < 0) return NOT_RAM;
     if (access !== ACCESS_EXECUTE) {
-      const writable = result.writable && !memory.hasCode(frame);
+      const writable = result.writable && !isReadOnly && !memory.hasCode(frame);
       this.tlb.fill(
         privilege,
         low,

@@ -1,4 +1,5 @@
 import { assert, VivariumError } from '../util/mod.ts';
+import { DeviceMemory } from './device-memory.ts';
 import { type FramePool, PAGE_BYTES, PAGE_SHIFT } from './frame-pool.ts';
 
 /** A contiguous range of guest-physical RAM. */
@@ -26,6 +27,9 @@ export class GuestMemory {
   readonly pageMap: Uint32Array;
   /** one bit per linear frame: holds translated code */
   readonly #codeFrames: Uint8Array;
+  /** one byte per linear frame: the guest may read it only */
+  readonly #readOnlyFrames: Uint8Array;
+  readonly #deviceMemories: DeviceMemory[] = [];
   /** frame that stands for every absent page on reads */
   readonly zeroFrame: number;
   readonly #home: number;
@@ -39,14 +43,15 @@ export class GuestMemory {
   #framesTouched = 0;
   #hasUnsettledReleases = false;
   codeWriteListener: CodeWriteListener | undefined;
-  /** Told when pages have lost their frames: whoever remembers where frames are must forget it. */
+  /** Told when pages have lost or changed their frames: whoever remembers where frames are must forget it. */
   releaseListener: (() => void) | undefined;
 
-  constructor(pool: FramePool, ranges: readonly RamRange[]) {
+  /** @param reach device memory may lie below this guest-physical address */
+  constructor(pool: FramePool, ranges: readonly RamRange[], reach = 0) {
     this.pool = pool;
     this.ranges = ranges;
     let pages = 0;
-    let topPage = 0;
+    let topPage = reach / PAGE_BYTES;
     for (const range of ranges) {
       assert(
         range.start % PAGE_BYTES === 0 && range.bytes % PAGE_BYTES === 0,
@@ -61,6 +66,7 @@ export class GuestMemory {
     this.pageMap = new Uint32Array(topPage);
     this.#homeBase = new Uint32Array(topPage);
     this.#codeFrames = new Uint8Array(pool.bytes.length / PAGE_BYTES);
+    this.#readOnlyFrames = new Uint8Array(pool.bytes.length / PAGE_BYTES);
     let frame = this.#home / PAGE_BYTES;
     for (const range of ranges) {
       const first = range.start / PAGE_BYTES;
@@ -91,7 +97,28 @@ export class GuestMemory {
     for (const range of this.ranges) {
       if (gpa >= range.start && gpa + bytes <= range.start + range.bytes) return true;
     }
-    return false;
+    return this.#deviceMemories.some((each) => each.contains(gpa, bytes));
+  }
+
+  /**
+   * Makes memory for a device, which says where the guest sees it; nowhere at first. Writes to
+   * memory that is read-only go to the bus of device registers.
+   */
+  addDeviceMemory(bytes: number, options: { readonly readOnly?: boolean } = {}): DeviceMemory {
+    const offset = this.pool.reserveHigh(bytes);
+    const added = new DeviceMemory(this, offset, bytes, options.readOnly === true);
+    this.#deviceMemories.push(added);
+    return added;
+  }
+
+  /** Pages have come or gone: whoever remembers where frames are must forget it. */
+  mappingChanged(): void {
+    this.releaseListener?.();
+  }
+
+  /** Marks the frame at linear `offset`: the guest may read it only. */
+  setReadOnly(offset: number): void {
+    this.#readOnlyFrames[offset >>> PAGE_SHIFT] = 1;
   }
 
   /** True when the page is RAM. */
@@ -107,11 +134,14 @@ export class GuestMemory {
     return entry === ABSENT ? this.zeroFrame : -1;
   }
 
-  /** Linear offset of the frame behind page `gfn` for writing, allocated when absent; -1 when not RAM. */
+  /**
+   * Linear offset of the frame behind page `gfn` for writing, allocated when absent; -1 when not RAM or
+   * not to be written.
+   */
   frameForWrite(gfn: number): number {
     if (gfn >= this.pageMap.length) return -1;
     const entry = this.pageMap[gfn] as number;
-    if (entry > ABSENT) return entry * PAGE_BYTES;
+    if (entry > ABSENT) return this.#readOnlyFrames[entry] === 1 ? -1 : entry * PAGE_BYTES;
     if (entry === NOT_RAM) return -1;
     const frame = this.#takeFrame(gfn);
     this.pageMap[gfn] = frame;
@@ -143,7 +173,8 @@ export class GuestMemory {
     let count = 0;
     for (let gfn = Math.ceil(gpa / PAGE_BYTES); gfn < end; gfn++) {
       const frame = this.pageMap[gfn] as number;
-      if (frame <= ABSENT) continue;
+      // What belongs to a device is not the guest's to give back.
+      if (frame <= ABSENT || this.#homeBase[gfn] === 0) continue;
       const offset = frame * PAGE_BYTES;
       if (this.hasCode(offset)) this.codeWriteListener?.(offset, 0, PAGE_BYTES);
       this.pool.bytes.fill(0, offset, offset + PAGE_BYTES);
@@ -191,7 +222,10 @@ export class GuestMemory {
     }
   }
 
-  /** Writes guest-physical bytes. Throws `guest-address` when some are not RAM, before writing any. */
+  /**
+   * Writes guest-physical bytes, but for those that are read-only. Throws `guest-address` when some are
+   * not RAM, before writing any.
+   */
   write(gpa: number, source: Uint8Array): void {
     this.#check(gpa, source.length);
     let done = 0;
@@ -200,8 +234,10 @@ export class GuestMemory {
       const inPage = at % PAGE_BYTES;
       const count = Math.min(PAGE_BYTES - inPage, source.length - done);
       const frame = this.frameForWrite(Math.floor(at / PAGE_BYTES));
-      this.pool.bytes.set(source.subarray(done, done + count), frame + inPage);
-      if (this.hasCode(frame)) this.codeWriteListener?.(frame, inPage, count);
+      if (frame >= 0) {
+        this.pool.bytes.set(source.subarray(done, done + count), frame + inPage);
+        if (this.hasCode(frame)) this.codeWriteListener?.(frame, inPage, count);
+      }
       done += count;
     }
   }
