@@ -199,7 +199,7 @@ export class Board {
     mmio.map(ECAM.gpa, (ECAM.lastBus + 1) * 2 ** 20, pci.ecam);
     plugIde({ config, host, ports, pci, memory, line: isa });
     if (firmware !== undefined) this.#video = new Video({ clock, ports, pci, memory });
-    this.#cards = plugPciDevices({ config, host, pci, memory, sendMsi });
+    this.#cards = plugPciDevices({ config, host, pci, memory, clock, sendMsi });
 
     // Processor.
     const model = new CpuModel({

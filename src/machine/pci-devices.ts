@@ -1,5 +1,5 @@
 /** The PCI cards of the board: which there are, where they are plugged, and their registers' places. */
-import type { BlockBackend } from '../bus/mod.ts';
+import type { BlockBackend, Clock } from '../bus/mod.ts';
 import { assignPciResources, type PciHost } from '../devices/mod.ts';
 import { NvmeController } from '../devices/nvme/mod.ts';
 import {
@@ -24,6 +24,7 @@ export interface PciDevicesOptions {
   readonly host: BoardHost;
   readonly pci: PciHost;
   readonly memory: GuestMemory;
+  readonly clock: Clock;
   readonly sendMsi: (address: number, data: number) => void;
 }
 
@@ -62,6 +63,7 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
       link: network,
       mac: config.network.mac,
       queuePairs: Math.min(config.cpus, MAX_NET_QUEUE_PAIRS),
+      clock: options.clock,
     });
     const { memory, sendMsi } = options;
     pci.plug(PCI_SLOT.net, 0, new VirtioPci({ device, memory, sendMsi }).function);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PLAIN_FRAME } from '../../../bus/mod.ts';
+import { HandClock } from '../../test-kit.fixture.ts';
 import { VIRTIO_F_EVENT_IDX } from '../spec.ts';
 import { HandDriver } from './driver.fixture.ts';
 import {
@@ -285,4 +286,46 @@ test('net: with event indexes, a driver is interrupted once for what it was told
   for (let count = 0; count < 10; count++) driver.queue(RECEIVE).post([driver.room(200)]);
   for (let count = 0; count < 5; count++) driver.link.deliver(frameOf(60));
   assert.deepEqual(driver.interrupts, [RECEIVE], 'the driver has not asked again');
+});
+
+test('net: the driver is told of sent frames together, a little later', () => {
+  const clock = new HandClock();
+  const driver = new HandDriver(0n, 1, clock);
+  for (let count = 0; count < 3; count++) transmit(driver, header({}), frameOf(60));
+  assert.equal(driver.queue(TRANSMIT).used().length, 3, 'it can look by itself');
+  assert.deepEqual(driver.interrupts, []);
+  clock.advance(1_000_000);
+  assert.deepEqual(driver.interrupts, [TRANSMIT]);
+  clock.advance(10_000_000);
+  assert.deepEqual(driver.interrupts, [TRANSMIT]);
+});
+
+test('net: a driver whose queue may be full is told of sent frames at once', () => {
+  const clock = new HandClock();
+  const driver = new HandDriver(0n, 1, clock);
+  const { size } = driver.queue(TRANSMIT).queue;
+  for (let count = 0; count < size / 2 - 1; count++) transmit(driver, header({}), frameOf(60));
+  assert.deepEqual(driver.interrupts, []);
+  transmit(driver, header({}), frameOf(60));
+  assert.deepEqual(driver.interrupts, [TRANSMIT]);
+});
+
+test('net: a driver that is restored hears of the frames that were sent before', () => {
+  const clock = new HandClock();
+  const driver = new HandDriver(0n, 1, clock);
+  transmit(driver, header({}), frameOf(60));
+  const saved = driver.device.persist.save();
+  driver.device.reset();
+  driver.device.persist.restore(saved);
+  driver.activate();
+  clock.advance(1_000_000);
+  assert.deepEqual(driver.interrupts, [TRANSMIT]);
+});
+
+test('net: a reset forgets what was to be told', () => {
+  const clock = new HandClock();
+  const driver = new HandDriver(0n, 1, clock);
+  transmit(driver, header({}), frameOf(60));
+  driver.device.reset();
+  assert.equal(clock.nextDeadline, undefined);
 });

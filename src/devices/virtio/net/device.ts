@@ -6,11 +6,13 @@
  */
 import {
   type AccessSize,
+  type Clock,
   type FrameOffload,
   type Link,
   type LinkReceiver,
   MAX_FRAME_BYTES,
   NO_OFFLOADS,
+  type Timer,
 } from '../../../bus/mod.ts';
 import {
   bytes,
@@ -52,6 +54,11 @@ import {
 
 const PCI_CLASS_ETHERNET = 0x02_00_00;
 const ETHERNET_HEADER_BYTES = 14;
+/**
+ * Guest time for which the driver may go without being told that frames are gone, in nanoseconds. The next frame
+ * that it sends or receives lets it look by itself; meanwhile TCP gathers small writes into large frames.
+ */
+const TRANSMIT_NEWS_DELAY = 1_000_000;
 const GUEST_OFFLOADS = VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6;
 
 export interface VirtioNetOptions {
@@ -62,6 +69,8 @@ export interface VirtioNetOptions {
   readonly mac: Uint8Array;
   /** pairs of queues that the driver may use, 1 to 8; one a vCPU is best; 1 by default */
   readonly queuePairs?: number;
+  /** by which the driver is told of sent frames a little later, all at once; without one, of each burst */
+  readonly clock?: Clock;
 }
 
 const checkState = record({
@@ -110,6 +119,10 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
   readonly #toTransmit = new Set<number>();
   /** receive queues with completions that the driver has not been told of */
   readonly #toSignal = new Set<Virtqueue>();
+  /** transmit queues with completions that the driver has not been told of */
+  readonly #sent = new Map<Virtqueue, number>();
+  readonly #clock: Clock | undefined;
+  readonly #sentTimer: Timer | undefined;
 
   constructor(options: VirtioNetOptions) {
     const pairs = options.queuePairs ?? 1;
@@ -118,6 +131,8 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
     this.#powerOnMac = options.mac.slice();
     this.#mac = this.#powerOnMac;
     this.#maxPairs = pairs;
+    this.#clock = options.clock;
+    this.#sentTimer = options.clock?.timer(() => this.#tellSent());
     this.queueSizes = [
       ...Array.from({ length: pairs }, () => [RECEIVE_QUEUE_SIZE, TRANSMIT_QUEUE_SIZE]).flat(),
       CONTROL_QUEUE_SIZE,
@@ -168,7 +183,11 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
     if (!this.#hasChosenOffloads) this.#guestOffloads = GUEST_OFFLOADS;
     this.#guestOffloads &= driver.features;
     this.#tellOffloads();
-    for (const queue of driver.queues) this.notify(queue.index);
+    for (const queue of driver.queues) {
+      this.notify(queue.index);
+      // A driver that was restored may wait for news that was due before.
+      if (queue.hasNews && this.#isTransmit(driver, queue.index)) this.#sentSome(queue, 0);
+    }
   }
 
   notify(index: number): void {
@@ -201,6 +220,8 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
     this.#hasChosenOffloads = false;
     this.#toSignal.clear();
     this.#toTransmit.clear();
+    this.#sent.clear();
+    this.#sentTimer?.cancel();
     this.#link.accept(NO_OFFLOADS);
   }
 
@@ -241,7 +262,7 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
   #transmit(driver: VirtioDriver, index: number): void {
     const queue = driver.queues[index];
     if (queue === undefined) return;
-    let hasNews = false;
+    let sent = 0;
     for (let chain = queue.next(); chain !== undefined; chain = queue.next()) {
       const frameBytes = chain.readable - VIRTIO_NET_HDR_BYTES;
       const isSendable = frameBytes >= ETHERNET_HEADER_BYTES && frameBytes <= MAX_FRAME_BYTES;
@@ -259,9 +280,28 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
         }
       } else this.counters.droppedFrames++;
       queue.complete(chain, 0);
-      hasNews = true;
+      sent++;
     }
-    if (hasNews) queue.signal();
+    if (sent > 0) this.#sentSome(queue, sent);
+  }
+
+  /** Tells the driver of `count` more sent frames: at once when its queue may be full, else in a while. */
+  #sentSome(queue: Virtqueue, count: number): void {
+    const untold = (this.#sent.get(queue) ?? 0) + count;
+    if (this.#clock === undefined || untold >= queue.size / 2) {
+      this.#sent.delete(queue);
+      queue.signal();
+      return;
+    }
+    this.#sent.set(queue, untold);
+    if (this.#sentTimer?.deadline === undefined) {
+      this.#sentTimer?.arm(this.#clock.now() + TRANSMIT_NEWS_DELAY);
+    }
+  }
+
+  #tellSent(): void {
+    for (const queue of this.#sent.keys()) queue.signal();
+    this.#sent.clear();
   }
 
   #serveControl(driver: VirtioDriver, index: number): void {
@@ -308,6 +348,10 @@ export class VirtioNet implements VirtioDevice, LinkReceiver {
   #controlIndex(driver: VirtioDriver): number {
     if ((driver.features & VIRTIO_NET_F_CTRL_VQ) === 0n) return -1;
     return this.#hasPairs(driver) ? 2 * this.#maxPairs : 2;
+  }
+
+  #isTransmit(driver: VirtioDriver, index: number): boolean {
+    return index % 2 === 1 && index !== this.#controlIndex(driver);
   }
 
   #hasPairs(driver: VirtioDriver): boolean {

@@ -1,5 +1,6 @@
 /** The driver of a network card, played by hand: queues in guest memory, and a link whose other end is the test. */
 import {
+  type Clock,
   type FrameOffload,
   type Link,
   type LinkOffloads,
@@ -133,7 +134,7 @@ export class HandDriver {
   readonly #features: bigint;
   #nextBuffer = BUFFERS;
 
-  constructor(features: bigint, queuePairs = 1) {
+  constructor(features: bigint, queuePairs = 1, clock?: Clock) {
     const pool = new FramePool(GuestMemory.poolBytes(RAM_BYTES), { shared: false });
     this.memory = new GuestMemory(pool, [{ start: 0, bytes: RAM_BYTES }]);
     this.device = new VirtioNet({
@@ -141,6 +142,7 @@ export class HandDriver {
       link: this.link,
       mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56),
       queuePairs,
+      ...(clock === undefined ? {} : { clock }),
     });
     this.#features = features;
     this.queues = this.device.queueSizes.map((size, index) => {

@@ -154,6 +154,11 @@ export class Virtqueue {
     this.#write16(this.device + INDEX, this.#usedIndex);
   }
 
+  /** Finished requests that `signal` has not yet told of. */
+  get hasNews(): boolean {
+    return this.#ready && this.#usedIndex !== this.#signalledIndex;
+  }
+
   /** Interrupts the driver if there is news and it wants to hear it; section 2.7.7. */
   signal(): void {
     if (!this.#ready) return;
