@@ -13,6 +13,7 @@ import {
   VirtioConsole,
   VirtioRng,
 } from '../../../src/devices/virtio/mod.ts';
+import { COMMON_BYTES, PLACE } from '../../../src/devices/virtio/pci/registers.ts';
 import {
   BUFFERS,
   type HandBuffer,
@@ -100,7 +101,7 @@ function act(driver: PciDriver, random: Random, queue: number): void {
       driver.offer(queue, pick(random, [random(16), awkward(random) & 0xffff]));
       break;
     case 7:
-      writeAny(random, (offset, size, value) => driver.bar.write(offset, size, value), 0x8000);
+      writeRegister(driver, random);
       break;
     case 8:
       writeAny(random, (...where) => driver.transport.function.writeConfig(...where), 256);
@@ -110,6 +111,13 @@ function act(driver: PciDriver, random: Random, queue: number): void {
       driver.kick(queue);
   }
   if (random(3) === 0) driver.kick(queue);
+}
+
+/** A write near the beginning of one of the structures, or anywhere. */
+function writeRegister(driver: PciDriver, random: Random): void {
+  const structure = pick(random, [0, 0, ...Object.values(PLACE)]);
+  const bytes = structure === 0 ? pick(random, [COMMON_BYTES, 0x8000]) : 0x60;
+  writeAny(random, (at, size, value) => driver.bar.write(structure + at, size, value), bytes);
 }
 
 function chain(random: Random): HandBuffer[] {
