@@ -188,7 +188,7 @@ export class InterpVcpu extends BaseVcpu {
     const start = this.#halves[(record + RECORD.start) >> 1] as number;
     const length = next ? (this.linear[record + RECORD.length] as number) : 0;
     const rip = this.state.get64(STATE.ripBase) + BigInt(start + length);
-    return this.mode.bits === 64 ? BigInt.asUintN(64, rip) : BigInt.asUintN(this.mode.bits, rip);
+    return BigInt.asUintN(this.mode.bits === 64 ? 64 : 32, rip);
   }
 
   // --- running

@@ -145,7 +145,7 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
   }
 
   #cut(rip: bigint): bigint {
-    return BigInt.asUintN(this.mode.bits === 64 ? 64 : this.mode.bits, rip);
+    return BigInt.asUintN(this.mode.bits === 64 ? 64 : 32, rip);
   }
 
   // --- Environment

@@ -243,10 +243,10 @@ export class Semantics extends Builder {
 
   // --- control
 
-  /** RIP of the next instruction, i64, cut to the mode's width. */
+  /** RIP of the next instruction, i64. Outside 64-bit mode EIP goes on to 32 bits, in 16-bit code too. */
   nextRip(): Value {
     const rip = this.parameter('nextRip');
-    return this.shape.mode === 64 ? rip : this.zeroExtend(rip, this.shape.mode === 16 ? 16 : 32);
+    return this.shape.mode === 64 ? rip : this.zeroExtend(rip, 32);
   }
 
   /** Near branch to a value, cut to the operand size. */

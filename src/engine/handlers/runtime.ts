@@ -119,7 +119,7 @@ export function defineRuntime(
       .get(CURSOR)
       .get(CPU)
       .get(TLB_BASE)
-      .i32Const(EXIT.budget)
+      .i32Const(EXIT.stepped)
       .returnCall(leave),
   );
 
