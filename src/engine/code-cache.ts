@@ -353,10 +353,13 @@ export class CodeCache {
   }
 }
 
+/** 0 to 15. Real mode is always checked, which leaves a number for 64-bit mode. */
 function modeKey(mode: CodeMode): number {
+  if (mode.bits === 64) return 4;
   return (
-    (mode.bits === 64 ? 2 : mode.bits === 32 ? 1 : 0) |
-    ((mode.stackSize === 64 ? 2 : mode.stackSize === 32 ? 1 : 0) << 2) |
-    (mode.real ? 3 : 0) // real and virtual-8086 code is 16-bit or, unreal, 32-bit
+    (mode.bits === 32 ? 1 : 0) |
+    (mode.stackSize === 32 ? 2 : 0) |
+    (mode.real ? 4 : 0) |
+    (mode.real || mode.checked === true ? 8 : 0)
   );
 }

@@ -281,6 +281,8 @@ export class InterpVcpu extends BaseVcpu {
     const state = this.state;
     const mmu = this.mmu;
     const rip = state.get64(STATE.rip);
+    if (this.mode.checked === true && rip > BigInt(state.segmentLimit(CS)))
+      return this.#beyondCode();
     const linear = this.mode.bits === 64 ? rip : BigInt.asUintN(32, rip + state.segmentBase(CS));
     const low = Number(BigInt.asIntN(32, linear));
     const high = Number(BigInt.asIntN(32, linear >> 32n));
@@ -303,6 +305,11 @@ export class InterpVcpu extends BaseVcpu {
     mmu.tlb.fillExecute(mmu.privilege, low, high, page.map, place - offset);
     state.set64(STATE.ripBase, rip - BigInt(offset));
     let record = this.cache.record(page, offset, this.#nextPage);
+    if (record < 0 && this.mode.checked === true) {
+      // The instruction reaches into the next page, unless the code segment ends before that.
+      const nextPage = rip - BigInt(offset) + 4096n;
+      if (nextPage > BigInt(state.segmentLimit(CS))) return this.#beyondCode();
+    }
     const guarded = record < 0 ? -1 : this.cache.guardedFrame(record);
     if (guarded >= 0 && this.#nextPage.frameAfter() !== guarded) {
       this.cache.dropStale(page, offset);
@@ -400,6 +407,13 @@ export class InterpVcpu extends BaseVcpu {
       handler: () =>
         this.handlers.index(this.decoder.encoding, shapeKeyOf(this.decoder, this.mode)),
     };
+  }
+
+  /** A fetch beyond the code segment: #GP(0). */
+  #beyondCode(): number {
+    this.state.set32(STATE.faultVector, 13);
+    this.state.set32(STATE.faultErrorCode, 0);
+    return -1;
   }
 
   /** Code outside RAM: nothing is there to run on this board but open bus, which is no instruction. */

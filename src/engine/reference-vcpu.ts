@@ -95,6 +95,7 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
     const state = this.state;
     const mode = this.mode;
     const linear = mode.bits === 64 ? rip : BigInt.asUintN(32, rip + state.segmentBase(CS));
+    if (mode.checked === true && this.#beyond(rip)) throw new GuestFault(GP);
     const offset = Number(linear & 0xfffn);
     const decoder = this.#decoder;
     const window = this.#window;
@@ -102,11 +103,14 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
     this.#fetch(linear, window, 0, inFirst);
     let status = decoder.decode(window, 0, inFirst, mode);
     if (status === TRUNCATED) {
+      if (mode.checked === true && this.#beyond(rip + BigInt(inFirst))) throw new GuestFault(GP);
       this.#fetch(linear + BigInt(inFirst), window, inFirst, MAX_INSTRUCTION_BYTES - inFirst);
       status = decoder.decode(window, 0, MAX_INSTRUCTION_BYTES, mode);
     }
     if (status === UNDEFINED) throw new GuestFault(UD);
     if (status !== DECODED) throw new GuestFault(GP);
+    if (mode.checked === true && this.#beyond(rip + BigInt(decoder.length - 1)))
+      throw new GuestFault(GP);
     decoder.rebase(offset);
     state.set64(STATE.ripBase, BigInt.asUintN(64, rip - BigInt(offset)));
     this.#rip = rip;
@@ -130,6 +134,11 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
     this.redirected = false;
     evaluate(body, this);
     if (!this.redirected) state.set64(STATE.rip, this.#next);
+  }
+
+  /** True when `rip` does not lie in the code segment. */
+  #beyond(rip: bigint): boolean {
+    return rip > BigInt(this.state.segmentLimit(CS));
   }
 
   #fetch(linear: bigint, target: Uint8Array, at: number, bytes: number): void {

@@ -17,6 +17,8 @@ const memoryIndex = new Map(MEMORY.map((kind, index) => [kind, index]));
 
 /** Number of bits of a shape key. */
 export const SHAPE_KEY_BITS = 16;
+/** Bit of the key: segments are checked. */
+const CHECKED = 1 << 15;
 
 function sizeIndex(size: 16 | 32 | 64): number {
   return size === 64 ? 2 : size === 32 ? 1 : 0;
@@ -31,7 +33,8 @@ export function shapeKeyOf(decoder: Decoder, mode: CodeMode): number {
     (sizeIndex(decoder.addressSize) << 6) |
     ((memoryIndex.get(decoder.memory) as number) << 8) |
     ((decoder.repeat === 'none' ? 0 : decoder.repeat === 'rep' ? 1 : 2) << 11) |
-    ((decoder.vectorLength === undefined ? 0 : decoder.vectorLength === 128 ? 1 : 2) << 13)
+    ((decoder.vectorLength === undefined ? 0 : decoder.vectorLength === 128 ? 1 : 2) << 13) |
+    (decoder.checked ? CHECKED : 0)
   );
 }
 
@@ -46,6 +49,7 @@ export function shapeOf(key: number): Shape {
     repeat: REPEATS[(key >> 11) & 3] as Shape['repeat'],
     lock: false,
     vectorLength: VECTORS[(key >> 13) & 3],
+    checked: (key & CHECKED) !== 0,
   };
 }
 
@@ -58,6 +62,7 @@ export function shapeKey(shape: Shape): number {
     (sizeIndex(shape.addressSize) << 6) |
     ((memoryIndex.get(shape.memory) as number) << 8) |
     (REPEATS.indexOf(shape.repeat) << 11) |
-    (VECTORS.indexOf(shape.vectorLength) << 13)
+    (VECTORS.indexOf(shape.vectorLength) << 13) |
+    (shape.checked === true ? CHECKED : 0)
   );
 }

@@ -136,11 +136,9 @@ function memoryOperand(b: Semantics, width: number): MemoryOperand {
   const shape = b.shape;
   const kind = shape.memory;
   const field = (slot: Slot): Value => b.readState(b.slot(slot), 'i64');
-  const legacy = shape.mode !== 64;
   if (kind === 'offset') {
     const offset = b.zeroExtend(b.parameter('immediate'), shape.addressSize);
-    const linear = b.add(field('segment'), offset);
-    return new MemoryOperand(b, width, offset, legacy ? b.zeroExtend(linear, 32) : linear);
+    return new MemoryOperand(b, width, offset, segmented(b, offset));
   }
   let offset = b.add(field('base'), b.parameter('displacement'));
   if (kind === 'bd64') return new MemoryOperand(b, width, offset, offset);
@@ -149,8 +147,14 @@ function memoryOperand(b: Semantics, width: number): MemoryOperand {
   if (kind === 'bis64') return new MemoryOperand(b, width, offset, offset);
   if (kind === 'seg32') offset = b.zeroExtend(offset, 32);
   else if (kind === 'seg16') offset = b.zeroExtend(offset, 16);
-  const linear = b.add(field('segment'), offset);
-  return new MemoryOperand(b, width, offset, legacy ? b.zeroExtend(linear, 32) : linear);
+  return new MemoryOperand(b, width, offset, segmented(b, offset));
+}
+
+/** Linear address of `offset` in the operand's segment. */
+function segmented(b: Semantics, offset: Value): Value {
+  const segment = b.slot('segment');
+  const linear = b.add(b.readState(segment, 'i64'), offset);
+  return b.shape.mode === 64 ? linear : b.inSegment(b.zeroExtend(linear, 32), segment, offset);
 }
 
 /** A memory operand with a vector index: its offset is base + displacement, which the meaning goes on from. */

@@ -1,3 +1,4 @@
+import { deriveTops } from './segment-limits.ts';
 import { gprOffset, SEGMENT, STATE } from './state.ts';
 
 /** EFLAGS bits. SDM Vol. 1, 3.4.3. */
@@ -138,6 +139,7 @@ export class CpuState {
     this.set32(at + SEGMENT.attributes, attributes);
     this.set32(at + SEGMENT.limit, limit);
     this.set64(at + SEGMENT.base, base);
+    if (index < 6) deriveTops(this, index);
   }
 
   /** The whole EFLAGS register, materialised from the lazy fields. */

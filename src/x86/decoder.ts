@@ -23,6 +23,8 @@ export interface CodeMode {
   readonly stackSize: 16 | 32 | 64;
   /** real or virtual-8086 mode */
   readonly real: boolean;
+  /** ES, CS, SS or DS is not a usable segment of 4 GiB: accesses and fetches are checked */
+  readonly checked?: boolean;
 }
 
 /** An instruction is at most this long; more is #GP. SDM Vol. 2A, 2.3.11. */
@@ -37,6 +39,8 @@ export const UNDEFINED = 2;
 export const TOO_LONG = 3;
 
 const NO_SEGMENT = -1;
+/** Segments that `CodeMode.checked` speaks for, as far as data goes. */
+const MAY_BE_FLAT: ReadonlySet<number> = new Set([ES, SS, DS]);
 
 /**
  * Decodes one instruction at a time into its own fields, which stay valid until the next call: no
@@ -55,6 +59,8 @@ export class Decoder {
   repeat: Shape['repeat'] = 'none';
   lock = false;
   vectorLength: 128 | 256 | undefined;
+  /** accesses are checked against segments: the mode says so, or a segment that may be anything is named */
+  checked = false;
   // Resolved operands: state offsets.
   a = 0;
   b = 0;
@@ -303,6 +309,8 @@ export class Decoder {
       this.segment =
         effective === FS || effective === GS ? segmentBaseOffset(effective) : STATE.zero;
     else this.segment = segmentBaseOffset(effective);
+    this.checked =
+      !long && (mode.checked === true || (segment !== NO_SEGMENT && !MAY_BE_FLAT.has(segment)));
     if (found.immediate === 'offset') this.memory = 'offset';
     else if (this.memory !== undefined) {
       if (addressSize === 16) this.memory = 'seg16';
@@ -486,10 +494,12 @@ export class Decoder {
         return;
       case 'relb':
         this.relative = (this.#byte() << 24) >> 24;
+        this.displacement = this.relative;
         return;
       case 'relz':
         this.relative =
           this.operandSize === 16 && !long ? (this.#word() << 16) >> 16 : this.#dword();
+        this.displacement = this.relative;
         return;
     }
     this.immediateHigh = this.immediateLow >> 31;

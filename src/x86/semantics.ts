@@ -1,9 +1,42 @@
 import { Builder, type FieldRef, type MemoryWidth, type Slot, type Value } from '../ir/mod.ts';
-import { integerAccess } from './operand.ts';
+import { GP } from './fault.ts';
+import { integerAccess, type Operand } from './operand.ts';
+import { helperArea } from './segment-areas.ts';
+import { WRITES } from './segment-limits.ts';
 import type { ResolvedOperands, Shape } from './shape.ts';
-import { gprOffset, RSP, SS, STATE, segmentBaseOffset } from './state.ts';
+import { CS, gprOffset, RSP, SEGMENT, SS, STATE, segmentBaseOffset } from './state.ts';
 
 const fixed = (offset: number): FieldRef => ({ kind: 'fixed', offset });
+
+function movedField(field: FieldRef, by: number): FieldRef {
+  return field.kind === 'fixed'
+    ? fixed(field.offset + by)
+    : { ...field, displacement: field.displacement + by };
+}
+
+/** Where in a segment a linear address lies. */
+interface SegmentPlace {
+  /** state field of the segment's base */
+  readonly segment: FieldRef;
+  readonly offset: Value;
+  readonly displacement: number;
+}
+
+/**
+ * What may be known of a vector register: the numbers in it are neither denormal nor NaN, so that arithmetic
+ * on them raises no exception of theirs.
+ */
+export const FACT = {
+  /** the low double */
+  double: 1,
+  /** both doubles of the low half */
+  doubles: 2,
+  /** the low single */
+  single: 4,
+  /** all four singles of the low half */
+  singles: 8,
+  all: 15,
+} as const;
 
 /**
  * The builder that instruction meanings run over: the intermediate form plus what every x86
@@ -206,6 +239,35 @@ export class Semantics extends Builder {
     );
   }
 
+  // --- floating point
+
+  /** Helpers are not called but leave the compiled code, so that nothing of an instruction comes after them. */
+  get helpersLeave(): boolean {
+    return false;
+  }
+
+  /** Goes on when all conditions hold; else runs `otherwise`, and goes on when that falls out. */
+  guard(conditions: readonly Value[], otherwise: () => void): void {
+    const all = conditions.reduce((x, y) => this.and(x, y), this.i32(1));
+    this.if(this.eqz(all), otherwise);
+  }
+
+  /** MXCSR & mask == value, as i32. */
+  mxcsrIs(mask: number, value: number): Value {
+    return this.eq(this.and(this.readField32(STATE.mxcsr), this.i32(mask)), this.i32(value));
+  }
+
+  /** True when it is known, while the code is built, that `facts` hold of the vector register `operand`. */
+  knows(_operand: Operand, _facts: number): boolean {
+    return false;
+  }
+
+  /** From the end of the instruction on `facts` hold of the vector register `operand`: see FACT. */
+  learn(_operand: Operand, _facts: number): void {}
+
+  /** The same facts as of `source` hold of `destination` behind the instruction, as far as `facts` goes. */
+  learnSame(_destination: Operand, _source: Operand, _facts: number): void {}
+
   // --- stack
 
   /** Stack pointer as an address offset: i64, zero-extended from the stack's width. */
@@ -220,8 +282,9 @@ export class Semantics extends Builder {
   /** Linear address of a stack offset. */
   stackAddress(offset: Value): Value {
     if (this.shape.mode === 64) return offset;
-    const linear = this.add(this.segmentBase(SS), this.zeroExtend(offset, this.shape.stackSize));
-    return this.zeroExtend(linear, 32);
+    const inStack = this.zeroExtend(offset, this.shape.stackSize);
+    const linear = this.zeroExtend(this.add(this.segmentBase(SS), inStack), 32);
+    return this.inSegment(linear, fixed(segmentBaseOffset(SS)), inStack);
   }
 
   /** Pushes the low `width` bits: stores first, then moves the stack pointer, so that a fault changes nothing. */
@@ -252,5 +315,128 @@ export class Semantics extends Builder {
   /** Near branch to a value, cut to the operand size. */
   branchNear(target: Value): void {
     this.branch(this.zeroExtend(target, this.shape.operandSize));
+  }
+
+  /** #GP(0) when a near branch to `target` would leave the code segment. */
+  checkCodeLimit(target: Value): void {
+    if (this.shape.checked !== true) return;
+    const limit = STATE.segments + CS * SEGMENT.bytes + SEGMENT.limit;
+    const last = this.readState(fixed(limit), 'i64.32u');
+    this.if(this.gtU(this.zeroExtend(target, this.shape.operandSize), last), () => this.fault(GP));
+  }
+
+  /** The same for the instruction's relative target. Before anything else that the branch does. */
+  checkRelativeTarget(): void {
+    if (this.shape.checked !== true) return;
+    this.checkCodeLimit(this.add(this.nextRip(), this.parameter('displacement')));
+  }
+
+  // --- segments, in shapes that are checked
+
+  /** Linear addresses that lie in a segment, and where. */
+  readonly #places = new Map<Value, SegmentPlace>();
+  /** checks that were made on the way to here, outside of branches */
+  readonly #made: { place: SegmentPlace; bytes: number; writes: boolean }[] = [];
+  #depth = 0;
+
+  /**
+   * Says that `address` is `offset` of the segment whose base is the state field `segment`: accesses
+   * through it, also with a constant added, are checked. Returns `address`.
+   */
+  inSegment(address: Value, segment: FieldRef, offset: Value): Value {
+    if (this.shape.checked === true)
+      this.#places.set(address, { segment, offset, displacement: 0 });
+    return address;
+  }
+
+  /** The segment base field that `address` was formed with, if it is checked. */
+  segmentOf(address: Value): FieldRef | undefined {
+    return this.#places.get(address)?.segment;
+  }
+
+  /** Checks an access of `bytes` at `address` against its segment. SDM Vol. 3A, 5.3 and 5.4.1. */
+  checkAccess(address: Value, bytes: number, writes: boolean): void {
+    const place = this.#places.get(address);
+    if (place === undefined || this.#isMade(place, bytes, writes)) return;
+    if (this.#depth === 0) this.#made.push({ place, bytes, writes });
+    const { segment, displacement } = place;
+    const offset =
+      displacement === 0 ? place.offset : this.add(place.offset, this.i64(displacement));
+    const top = this.readState(
+      movedField(segment, (writes ? SEGMENT.writeTop : SEGMENT.readTop) - SEGMENT.base),
+      'i64.32u',
+    );
+    const inside = this.ltU(this.add(offset, this.i64(bytes - 1)), top);
+    this.if(this.eqz(inside), () => {
+      const size = this.i32(bytes | (writes ? WRITES : 0));
+      super.helper('checkSegment', this.fieldOffset(segment), this.wrap(offset), size);
+    });
+  }
+
+  /** A segment has no holes: what lies between two places that were checked is checked. */
+  #isMade(place: SegmentPlace, bytes: number, writes: boolean): boolean {
+    const made = this.#made.filter(
+      (each) =>
+        each.place.offset === place.offset &&
+        each.place.segment === place.segment &&
+        (each.writes || !writes),
+    );
+    return (
+      made.some((each) => each.place.displacement <= place.displacement) &&
+      made.some((each) => each.place.displacement + each.bytes >= place.displacement + bytes)
+    );
+  }
+
+  override load(address: Value, width: MemoryWidth, signed = false): Value {
+    this.checkAccess(address, width / 8, false);
+    return super.load(address, width, signed);
+  }
+
+  override store(address: Value, width: MemoryWidth, value: Value): void {
+    this.checkAccess(address, width / 8, true);
+    super.store(address, width, value);
+  }
+
+  override loadForUpdate(address: Value, width: MemoryWidth, signed = false): Value {
+    this.checkAccess(address, width / 8, true);
+    return super.loadForUpdate(address, width, signed);
+  }
+
+  override helper(name: string, ...args: Value[]): void {
+    if (this.#places.size > 0) {
+      const area = helperArea(name, args);
+      if (area !== undefined)
+        this.checkAccess(args[area.address] as Value, area.bytes, area.writes);
+    }
+    super.helper(name, ...args);
+  }
+
+  override add(x: Value, y: Value): Value {
+    const sum = super.add(x, y);
+    const place = this.#places.get(x);
+    if (place !== undefined && y.op === 'const') {
+      const displacement = place.displacement + Number(BigInt.asIntN(64, y.imm as bigint));
+      this.#places.set(sum, { ...place, displacement });
+    }
+    return sum;
+  }
+
+  override zeroExtend(x: Value, width: number): Value {
+    const extended = super.zeroExtend(x, width);
+    const place = width >= 32 ? this.#places.get(x) : undefined;
+    if (place !== undefined) this.#places.set(extended, place);
+    return extended;
+  }
+
+  override if(condition: Value, then: () => void, otherwise?: () => void): void {
+    this.#depth++;
+    super.if(condition, then, otherwise);
+    this.#depth--;
+  }
+
+  override loop(body: () => Value): void {
+    this.#depth++;
+    super.loop(body);
+    this.#depth--;
   }
 }

@@ -27,6 +27,8 @@ export interface Shape {
   readonly lock: boolean;
   /** VEX.L: vector length 128 or 256; undefined for legacy encodings */
   readonly vectorLength: 128 | 256 | undefined;
+  /** every access is checked against its segment's limit and rights; never in 64-bit mode */
+  readonly checked?: boolean;
 }
 
 /**

@@ -117,8 +117,19 @@ export const STATE = {
   size: 2048,
 } as const;
 
-/** One segment register inside `STATE.segments`: selector u16 +0, attributes u32 +4, limit u32 +8, base u64 +16. */
-export const SEGMENT = { bytes: 32, selector: 0, attributes: 4, limit: 8, base: 16 } as const;
+/**
+ * One segment register inside `STATE.segments`: selector u16 +0, attributes u32 +4, limit u32 +8,
+ * base u64 +16; derived from them for ES to GS, see segment-limits.ts: readTop u32 +24, writeTop u32 +28.
+ */
+export const SEGMENT = {
+  bytes: 32,
+  selector: 0,
+  attributes: 4,
+  limit: 8,
+  base: 16,
+  readTop: 24,
+  writeTop: 28,
+} as const;
 
 export const ES = 0;
 export const CS = 1;

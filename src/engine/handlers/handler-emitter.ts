@@ -1,7 +1,7 @@
 import type { FieldRef } from '../../ir/mod.ts';
 import type { FunctionWriter } from '../../wasm/mod.ts';
 import { I32 } from '../../wasm/mod.ts';
-import { STATE } from '../../x86/mod.ts';
+import { CS, GP, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, type RuntimeImports } from '../emit/body-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
 
@@ -44,6 +44,20 @@ export class HandlerEmitter extends BodyEmitter {
     super(f, runtime);
     this.#runtime = runtime;
     this.#mode = mode;
+  }
+
+  /**
+   * Raises #GP(0) when the instruction does not lie in the code segment: in front of meanings whose shape
+   * is checked. SDM Vol. 3A, 5.3.
+   */
+  checkFetch(): void {
+    const f = this.f;
+    this.parameter('nextRip');
+    f.i64Const(1n).op(0x7d); // sub
+    f.get(CPU).memory([0x35], STATE.segments + CS * SEGMENT.bytes + SEGMENT.limit); // i64.load32_u
+    f.op(0x56).if(); // gt_u
+    this.raise(GP, 0);
+    f.end();
   }
 
   /** Continues with the next record. */

@@ -166,6 +166,7 @@ function emitHandler(encoding: Encoding, key: number, functions: RuntimeFunction
   const shape = shapeOf(key);
   const f = new FunctionWriter(4);
   const emitter = new HandlerEmitter(f, functions, shape.mode);
+  if (shape.checked === true) emitter.checkFetch();
   emitter.emitBody(buildMeaning(encoding, shape));
   emitter.fallThrough();
   return f.finish();

@@ -79,14 +79,12 @@ function enter(cpu: Cpu, immediate: number, operandSize: number): void {
   let outer = state.gpr(RBP);
   for (let i = 1; i < level; i++) {
     outer = BigInt.asUintN(stack.width, outer - BigInt(bytes));
-    const linear = stack.width === 64 ? outer : BigInt.asUintN(32, stack.base + outer);
-    stack.push(bytes, cpu.readLinear(linear, bytes));
+    stack.push(bytes, cpu.readLinear(stack.linear(outer, bytes, false), bytes));
   }
   if (level > 0) stack.push(bytes, frame);
   stack.pointer = BigInt.asUintN(stack.width, stack.pointer - BigInt(immediate & 0xffff));
   // A write at the new top of the stack must be possible, though none happens.
-  const top = stack.width === 64 ? stack.pointer : BigInt.asUintN(32, stack.base + stack.pointer);
-  cpu.translate(top, 'write');
+  cpu.translate(stack.linear(stack.pointer, bytes, true), 'write');
   writeRegister(state, RBP, operandSize, frame);
   stack.commit(state);
 }

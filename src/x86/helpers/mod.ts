@@ -1,5 +1,6 @@
 import type { Helper } from '../cpu.ts';
 import { fpuHelpers } from '../fpu/mod.ts';
+import { segmentLimitHelpers } from '../segment-limits.ts';
 import { systemHelpers } from '../system/mod.ts';
 import { trapGateHelpers } from '../trap-gate.ts';
 import { decimalHelpers } from './decimal.ts';
@@ -16,4 +17,5 @@ export const helpers: Readonly<Record<string, Helper>> = {
   ...vectorHelpers,
   ...systemHelpers,
   ...trapGateHelpers,
+  ...segmentLimitHelpers,
 };

@@ -1,6 +1,7 @@
 import type { Cpu } from '../cpu.ts';
 import { EFLAGS } from '../cpu-state.ts';
-import { ES, gprOffset, RCX, RDI, RSI, segmentBaseOffset } from '../state.ts';
+import { checkSegmentAccess } from '../segment-limits.ts';
+import { ES, gprOffset, RCX, RDI, RSI, SEGMENT, segmentBaseOffset } from '../state.ts';
 
 const PAGE_BYTES = 4096;
 /** A repeated instruction returns after this many bytes, so that interrupts get in. */
@@ -10,6 +11,7 @@ const BYTES_PER_CALL = 1 << 16;
 const ADDRESS_SIZE_SHIFT = 8;
 const LONG_MODE = 1 << 16;
 const REPNE = 1 << 17;
+const CHECKED = 1 << 18;
 
 /**
  * A repeated string instruction under way: element size, direction, count and the two offsets, read from
@@ -23,6 +25,11 @@ export class StringRun {
   /** EFLAGS.DF: addresses go down */
   readonly down: boolean;
   readonly #addressSize: number;
+  /** accesses are checked against their segments */
+  readonly #checked: boolean;
+  /** the destination is written */
+  readonly #stores: boolean;
+  readonly #segmentOffset: number;
   readonly #long: boolean;
   readonly #step: bigint;
   readonly #sourceBase: bigint;
@@ -32,13 +39,16 @@ export class StringRun {
   #count: bigint;
 
   /** @param bits what the instruction packed; @param segmentOffset state offset of the source segment's base */
-  constructor(cpu: Cpu, bits: number, segmentOffset: number) {
+  constructor(cpu: Cpu, bits: number, segmentOffset: number, stores = false) {
     const { state } = cpu;
     this.cpu = cpu;
     this.bytes = bits & 15;
     this.#addressSize = (bits >> ADDRESS_SIZE_SHIFT) & 0xff;
     this.#long = (bits & LONG_MODE) !== 0;
     this.repne = (bits & REPNE) !== 0;
+    this.#checked = (bits & CHECKED) !== 0;
+    this.#stores = stores;
+    this.#segmentOffset = segmentOffset;
     this.down = (state.systemFlags & EFLAGS.DF) !== 0;
     this.#step = BigInt(this.down ? -this.bytes : this.bytes);
     this.#sourceBase = state.get64(segmentOffset);
@@ -50,10 +60,12 @@ export class StringRun {
 
   /** Linear address of the current source element. */
   get source(): bigint {
+    if (this.#checked) this.#check(this.#segmentOffset, this.#source, false);
     return this.#linear(this.#sourceBase + this.#source);
   }
   /** Linear address of the current destination element. */
   get destination(): bigint {
+    if (this.#checked) this.#check(segmentBaseOffset(ES), this.#destination, this.#stores);
     return this.#linear(this.#destinationBase + this.#destination);
   }
 
@@ -62,10 +74,13 @@ export class StringRun {
    * its page and do not wrap around; 0 when the element itself crosses the page's end.
    */
   get sourceRoom(): number {
-    return this.#room(this.source, this.#source);
+    const room = this.#room(this.source, this.#source);
+    return this.#checked ? this.#inside(this.#segmentOffset, this.#source, room, false) : room;
   }
   get destinationRoom(): number {
-    return this.#room(this.destination, this.#destination);
+    const room = this.#room(this.destination, this.#destination);
+    if (!this.#checked) return room;
+    return this.#inside(segmentBaseOffset(ES), this.#destination, room, this.#stores);
   }
 
   /**
@@ -112,6 +127,20 @@ export class StringRun {
   /** Offset in linear memory of the lowest of `count` elements, given that of the current one. */
   lowest(offset: number, count: number): number {
     return this.down ? offset - (count - 1) * this.bytes : offset;
+  }
+
+  /** Throws when the element at `offset` lies outside of the segment whose base is at `segmentOffset`. */
+  #check(segmentOffset: number, offset: bigint, writes: boolean): void {
+    const index = (segmentOffset - segmentBaseOffset(0)) / SEGMENT.bytes;
+    checkSegmentAccess(this.cpu, index, Number(offset), this.bytes, writes);
+  }
+
+  /** How many of `room` elements lie in the segment; the first does. */
+  #inside(segmentOffset: number, offset: bigint, room: number, writes: boolean): number {
+    if (this.down) return Math.min(room, 1);
+    const field = writes ? SEGMENT.writeTop : SEGMENT.readTop;
+    const top = this.cpu.state.get32(segmentOffset - SEGMENT.base + field);
+    return Math.min(room, Math.max(1, Math.floor((top - Number(offset)) / this.bytes)));
   }
 
   #linear(address: bigint): bigint {

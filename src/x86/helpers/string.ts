@@ -47,7 +47,7 @@ function copyDown(
 }
 
 function repMovs(cpu: Cpu, bits: number, segmentOffset: number): void {
-  const run = new StringRun(cpu, bits, segmentOffset);
+  const run = new StringRun(cpu, bits, segmentOffset, true);
   const { bytes } = run;
   run.drive(BOTH, (limit) => {
     const count = Math.min(limit, run.sourceRoom, run.destinationRoom);
@@ -82,7 +82,7 @@ function fillElements(memory: Uint8Array, at: number, count: number, pattern: Ui
 }
 
 function repStos(cpu: Cpu, bits: number, segmentOffset: number): void {
-  const run = new StringRun(cpu, bits, segmentOffset);
+  const run = new StringRun(cpu, bits, segmentOffset, true);
   const pattern = accumulator(cpu.state, run.bytes);
   run.drive(DESTINATION, (limit) => {
     const count = Math.min(limit, run.destinationRoom);

@@ -4,6 +4,7 @@ import { checkTarget } from './addressing.ts';
 
 /** CALL near: pushes the address of the next instruction. SDM Vol. 2A "CALL". */
 export const call = define('call', [form('E8 cz', 'Jz', 'f64', 'ends')], (b) => {
+  b.checkRelativeTarget();
   b.push(b.shape.operandSize, b.nextRip());
   b.branchRelative();
 });

@@ -15,16 +15,10 @@ export function* shapesOf(encoding: Encoding): Generator<Shape> {
           for (const lock of locks(encoding, memory)) {
             for (const vectorLength of vectorLengths(encoding)) {
               const stackSize = mode;
-              yield {
-                mode,
-                stackSize,
-                operandSize,
-                addressSize,
-                memory,
-                repeat,
-                lock,
-                vectorLength,
-              };
+              const sizes = { mode, stackSize, operandSize, addressSize };
+              const shape = { ...sizes, memory, repeat, lock, vectorLength };
+              yield shape;
+              if (mode !== 64) yield { ...shape, checked: true };
             }
           }
         }

@@ -10,6 +10,7 @@ export const jmp = define(
   'jmp',
   [form('EB cb', 'Jb', 'f64', 'ends'), form('E9 cz', 'Jz', 'f64', 'ends')],
   (b) => {
+    b.checkRelativeTarget();
     b.branchRelative();
   },
 );
@@ -20,6 +21,13 @@ export const jmpIndirect = define('jmp', [form('FF /4', 'Ev', 'f64', 'ends')], (
   b.branchNear(rip);
 });
 
+function jumpIf(b: Semantics, condition: Value): void {
+  b.if(condition, () => {
+    b.checkRelativeTarget();
+    b.branchRelative();
+  });
+}
+
 const hex = (opcode: number) => opcode.toString(16).toUpperCase().padStart(2, '0');
 
 /** Jcc: JO to JNLE, short and near. SDM Vol. 2A "Jcc". */
@@ -28,35 +36,39 @@ export const conditionalJumps: readonly Instruction[] = conditionNames.map((cond
     `j${condition}`,
     [form(`${hex(0x70 + code)} cb`, 'Jb', 'f64'), form(`0F ${hex(0x80 + code)} cz`, 'Jz', 'f64')],
     (b) => {
-      b.if(b.condition(code), () => b.branchRelative());
+      jumpIf(b, b.condition(code));
     },
   ),
 );
 
-/** The count register (CX, ECX, RCX by address size) less one, written back. */
-function countDown(b: Semantics): Value {
+/**
+ * Counts CX, ECX or RCX (by address size) down and jumps while it is not zero and `holds`. What the target
+ * may fault with comes before the count is written.
+ */
+function countDown(b: Semantics, holds?: (b: Semantics) => Value): void {
   const size = b.shape.addressSize;
   const count = b.sub(b.readGprUnsigned(RCX, size), b.i64(1));
+  const more = b.nez(b.zeroExtend(count, size));
+  const taken = holds === undefined ? more : b.and(more, holds(b));
+  if (b.shape.checked === true) b.if(taken, () => b.checkRelativeTarget());
   b.writeGpr(RCX, size, count);
-  return b.zeroExtend(count, size);
+  b.if(taken, () => b.branchRelative());
 }
 
 /** LOOP, LOOPE, LOOPNE: count down and jump while not zero (and ZF, and not ZF). SDM Vol. 2A "LOOP". */
-export const loop = define('loop', [form('E2 cb', 'Jb', 'f64')], (b) => {
-  b.if(b.nez(countDown(b)), () => b.branchRelative());
-});
+export const loop = define('loop', [form('E2 cb', 'Jb', 'f64')], (b) => countDown(b));
 
 export const loope = define('loope', [form('E1 cb', 'Jb', 'f64')], (b) => {
-  b.if(b.and(b.nez(countDown(b)), b.zeroFlag), () => b.branchRelative());
+  countDown(b, () => b.zeroFlag);
 });
 
 export const loopne = define('loopne', [form('E0 cb', 'Jb', 'f64')], (b) => {
-  b.if(b.and(b.nez(countDown(b)), b.eqz(b.zeroFlag)), () => b.branchRelative());
+  countDown(b, () => b.eqz(b.zeroFlag));
 });
 
 /** JCXZ, JECXZ, JRCXZ: jump when the count register is zero. SDM Vol. 2A "Jcc". */
 export const jrcxz = define('jrcxz', [form('E3 cb', 'Jb', 'f64')], (b) => {
-  b.if(b.eqz(b.readGprUnsigned(RCX, b.shape.addressSize)), () => b.branchRelative());
+  jumpIf(b, b.eqz(b.readGprUnsigned(RCX, b.shape.addressSize)));
 });
 
 export const jumpInstructions: readonly Instruction[] = [

@@ -30,7 +30,8 @@ function repeat(b: Semantics, helper: string, width: number): void {
     (width / 8) |
     (addressSize << 8) |
     (mode === 64 ? 1 << 16 : 0) |
-    (repeat === 'repne' ? 1 << 17 : 0);
+    (repeat === 'repne' ? 1 << 17 : 0) |
+    (b.shape.checked === true ? 1 << 18 : 0);
   b.helper(helper, b.i32(bits), b.fieldOffset(b.slot('segment')));
 }
 

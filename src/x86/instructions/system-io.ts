@@ -4,7 +4,7 @@ import { GP } from '../fault.ts';
 import { define, form, type Instruction } from '../form.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
-import { ES, RAX, RCX, RDX, STATE } from '../state.ts';
+import { ES, RAX, RCX, RDX, STATE, segmentBaseOffset } from '../state.ts';
 import { CR4 } from '../system/control-bits.ts';
 
 /** Ports are at most four bytes wide. */
@@ -30,9 +30,15 @@ const portOut = define(
   },
 );
 
-function stringPort(b: Semantics, helper: string, bytes: number, base: Value): void {
+/** `segment` is the state offset of the segment's base. */
+function stringPort(b: Semantics, helper: string, bytes: number, segment: Value): void {
   const repeat = b.i32(b.shape.repeat === 'none' ? 0 : 1);
-  b.helper(helper, b.i32(bytes), b.i32(b.shape.addressSize), repeat, base);
+  b.helper(helper, b.i32(bytes), b.i32(b.shape.addressSize), repeat, segment);
+}
+
+/** Where ES has its base: 64-bit mode ignores it. */
+function extraSegment(b: Semantics): Value {
+  return b.i32(b.shape.mode === 64 ? STATE.zero : segmentBaseOffset(ES));
 }
 
 function wideBytes(b: Semantics): number {
@@ -41,16 +47,16 @@ function wideBytes(b: Semantics): number {
 
 /** INS: to ES:rDI, which no prefix overrides. OUTS: from DS:rSI. */
 const insb = define('insb', [form('6C', '', 'rep')], (b) => {
-  stringPort(b, 'ins', 1, b.segmentBase(ES));
+  stringPort(b, 'ins', 1, extraSegment(b));
 });
 const ins = define('ins', [form('6D', '', 'rep')], (b) => {
-  stringPort(b, 'ins', wideBytes(b), b.segmentBase(ES));
+  stringPort(b, 'ins', wideBytes(b), extraSegment(b));
 });
 const outsb = define('outsb', [form('6E', '', 'rep')], (b) => {
-  stringPort(b, 'outs', 1, b.readState(b.slot('segment'), 'i64'));
+  stringPort(b, 'outs', 1, b.fieldOffset(b.slot('segment')));
 });
 const outs = define('outs', [form('6F', '', 'rep')], (b) => {
-  stringPort(b, 'outs', wideBytes(b), b.readState(b.slot('segment'), 'i64'));
+  stringPort(b, 'outs', wideBytes(b), b.fieldOffset(b.slot('segment')));
 });
 
 /** Splits a 64-bit value over EDX:EAX. */

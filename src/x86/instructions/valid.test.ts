@@ -11,7 +11,7 @@ import { shapesOf } from './every-shape.fixture.ts';
 import { instructions } from './mod.ts';
 
 /** Helpers that only check: they throw or change nothing. */
-const CHECKS = new Set(['trapGate']);
+const CHECKS = new Set(['trapGate', 'checkSegment']);
 /** Helpers that never throw and change no more than the vector scratch fields. */
 const IN_SCRATCH = new Set([
   ...Object.keys(vectorIntegerHelpers),

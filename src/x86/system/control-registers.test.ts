@@ -195,10 +195,10 @@ test('REP OUTS sends element by element and stops at a fault with precise regist
   state.setGpr(RCX, 4n);
   state.setGpr(RSI, 0x6_fffen);
   cpu.absentPages.add(0x70);
-  assert.equal(faultOf(() => cpu.run('outs', 1, 64, 1, 0n)).address, 0x7_0000n);
+  assert.equal(faultOf(() => cpu.run('outs', 1, 64, 1, STATE.zero)).address, 0x7_0000n);
   assert.deepEqual([state.gpr(RCX), state.gpr(RSI)], [2n, 0x7_0000n]);
   cpu.absentPages.clear();
-  cpu.run('outs', 1, 64, 1, 0n);
+  cpu.run('outs', 1, 64, 1, STATE.zero);
   assert.equal(cpu.portLog.length, 4);
   assert.equal(state.gpr(RCX), 0n);
 });
@@ -207,7 +207,7 @@ test('INS checks its destination before it reads the port', () => {
   const cpu = new TestCpu('long');
   cpu.state.setGpr(RDI, 0x7_0000n);
   cpu.absentPages.add(0x70);
-  faultOf(() => cpu.run('ins', 1, 64, 0, 0n));
+  faultOf(() => cpu.run('ins', 1, 64, 0, STATE.zero));
   assert.deepEqual(cpu.portLog, []);
 });
 

@@ -118,6 +118,7 @@ function pushFrame(cpu: Cpu, event: CpuEvent, top: bigint, inner: boolean): bigi
   frameView.setUint32(44, 0, true);
   const frame = withCode ? longFrame : shortFrame;
   const pointer = BigInt.asUintN(64, top - BigInt(frame.length));
+  if (!isCanonical(state, pointer)) throw new GuestFault(SSF, externalBit(event));
   cpu.writeBytes(pointer, frame, inner ? 'supervisor' : 'current');
   return pointer;
 }

@@ -12,7 +12,6 @@ import { CS, DS, ES, FS, GS, RSP, SS, STATE } from '../state.ts';
 import {
   ATTRIBUTE,
   attributesOf,
-  baseOf,
   type Descriptor,
   dplOf,
   markAccessed,
@@ -87,7 +86,7 @@ function enterHandler(cpu: Cpu, event: CpuEvent, gate: Gate): void {
   if (virtual && cpl !== 0) throw selectorFault(GP, gate.selector, external);
   const bytes = gate.type >= 8 ? 4 : 2;
 
-  let stack = Stack.current(cpu);
+  let stack = Stack.current(cpu, external);
   const inner = cpl !== state.cpl;
   let stackSegment: Descriptor | undefined;
   let stackSelector = 0;
@@ -96,9 +95,7 @@ function enterHandler(cpu: Cpu, event: CpuEvent, gate: Gate): void {
     stackSelector = top.selector;
     if (isNullSelector(stackSelector)) throw selectorFault(TS, stackSelector, external);
     stackSegment = checkStackSegment(cpu, stackSelector, cpl, TS, external);
-    const wide = (attributesOf(stackSegment) & ATTRIBUTE.DB) !== 0;
-    const base = baseOf(stackSegment);
-    stack = new Stack(cpu, base, BigInt(top.pointer), wide ? 32 : 16, 'supervisor');
+    stack = Stack.inner(cpu, stackSegment, top.pointer, (stackSelector & 0xfffc) | external);
     if (virtual) for (const index of [GS, FS, DS, ES]) stack.push(bytes, state.selector(index));
     stack.push(bytes, state.selector(SS));
     stack.push(bytes, state.gpr(RSP));

@@ -5,7 +5,6 @@ import { CS, RSP, SS } from '../state.ts';
 import {
   ATTRIBUTE,
   attributesOf,
-  baseOf,
   type Descriptor,
   dplOf,
   findDescriptor,
@@ -26,7 +25,7 @@ import {
   loadRealSegment,
   nullSegment,
 } from './segments.ts';
-import { Stack } from './stack.ts';
+import { Stack, setStackPointer } from './stack.ts';
 import { switchToTask } from './task-switch.ts';
 import { legacyStack, longModeStack } from './tss.ts';
 
@@ -183,15 +182,13 @@ function pushOnInnerStack(
   if (long) {
     const pointer = longModeStack(cpu, cpl, 0, 0);
     if (!isCanonical(state, pointer)) throw new GuestFault(SSF);
-    stack = new Stack(cpu, 0n, pointer, 64, 'supervisor');
+    stack = Stack.long(cpu, pointer, 'supervisor');
   } else {
     const top = legacyStack(cpu, cpl, 0);
     selector = top.selector;
     if (isNullSelector(selector)) throw selectorFault(TS, selector);
     segment = checkStackSegment(cpu, selector, cpl, TS);
-    const wide = (attributesOf(segment) & ATTRIBUTE.DB) !== 0;
-    const base = baseOf(segment);
-    stack = new Stack(cpu, base, BigInt(top.pointer), wide ? 32 : 16, 'supervisor');
+    stack = Stack.inner(cpu, segment, top.pointer, selector & 0xfffc);
   }
   stack.push(bytes, state.selector(SS));
   stack.push(bytes, state.gpr(RSP));
@@ -231,9 +228,9 @@ function farReturn(cpu: Cpu, operandSize: number, release: number): void {
     const pointer = stack.pop(bytes);
     const stackSelector = Number(stack.pop(bytes) & 0xffffn);
     loadReturnStack(cpu, stackSelector, cpl, code.is64Bit, () => {});
-    const wide = (state.segmentAttributes(SS) & ATTRIBUTE.DB) !== 0;
-    const width = code.is64Bit ? 64 : wide ? 32 : 16;
-    const outer = new Stack(cpu, 0n, pointer, width);
+    loadReturnCode(cpu, code);
+    setStackPointer(state, pointer);
+    const outer = Stack.current(cpu);
     outer.skip(release);
     outer.commit(state);
     state.cpl = cpl;

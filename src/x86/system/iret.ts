@@ -1,7 +1,7 @@
 /** IRET in every mode. SDM Vol. 2A "IRET"; APM Vol. 3 "IRET". */
 import type { Cpu, Helper } from '../cpu.ts';
 import { EFLAGS } from '../cpu-state.ts';
-import { GP, GuestFault } from '../fault.ts';
+import { GP, GuestFault, SSF } from '../fault.ts';
 import { CS, DS, ES, FS, GS, RSP, SS, STATE } from '../state.ts';
 import { ATTRIBUTE, dplOf } from './descriptor.ts';
 import { virtual8086Sensitive, writableFlags, writeFlagBits } from './flags.ts';
@@ -9,7 +9,7 @@ import { in64BitMode, inLongMode, inRealMode, inVirtual8086, isCanonical } from 
 import { setNmiBlocked } from './nmi.ts';
 import { checkReturnCode, loadReturnCode, loadReturnStack, type ReturnCode } from './return.ts';
 import { loadRealSegment, nullSegment } from './segments.ts';
-import { Stack } from './stack.ts';
+import { Stack, setStackPointer } from './stack.ts';
 import { returnToTask } from './task-switch.ts';
 
 const frame = new Uint8Array(40);
@@ -56,6 +56,8 @@ function iretLong(cpu: Cpu, operandSize: number): void {
   let pointer: bigint;
   let stackSelector: number;
   if (operandSize === 64) {
+    const last = BigInt.asUintN(64, stackPointer + 39n);
+    if (!isCanonical(state, stackPointer) || !isCanonical(state, last)) throw new GuestFault(SSF);
     cpu.readBytes(stackPointer, frame);
     rip = frameView.getBigUint64(0, true);
     selector = frameView.getUint16(8, true);
@@ -64,7 +66,7 @@ function iretLong(cpu: Cpu, operandSize: number): void {
     stackSelector = frameView.getUint16(32, true);
   } else {
     const bytes = operandSize / 8;
-    const stack = new Stack(cpu, 0n, stackPointer, 64);
+    const stack = Stack.long(cpu, stackPointer);
     rip = stack.pop(bytes);
     selector = Number(stack.pop(bytes) & 0xffffn);
     flags = Number(stack.pop(bytes));
@@ -110,13 +112,7 @@ function finishReturn(
   loadReturnCode(cpu, code);
   state.cpl = cpl;
   if (pointer !== undefined) {
-    if (code.is64Bit) {
-      state.setGpr(RSP, pointer);
-    } else {
-      const base = state.segmentBase(SS);
-      const wide = (state.segmentAttributes(SS) & ATTRIBUTE.DB) !== 0;
-      new Stack(cpu, base, pointer, wide ? 32 : 16).commit(state);
-    }
+    setStackPointer(state, pointer);
   }
   if (outward) dropInnerSegments(cpu);
   cpu.modeChanged();

@@ -2,7 +2,8 @@
 import type { Cpu, Helper } from '../cpu.ts';
 import type { CpuState } from '../cpu-state.ts';
 import { EFLAGS } from '../cpu-state.ts';
-import { gprOffset, RAX, RCX, RDI, RDX, RSI, STATE } from '../state.ts';
+import { checkSegmentAccess } from '../segment-limits.ts';
+import { gprOffset, RAX, RCX, RDI, RDX, RSI, SEGMENT, STATE, segmentBaseOffset } from '../state.ts';
 import { in64BitMode } from './mode.ts';
 import { checkPort } from './tss.ts';
 
@@ -40,8 +41,17 @@ function advance(state: CpuState, register: number, addressSize: number, by: big
   state.setGpr(register, addressSize === 16 ? (whole & ~mask) | next : next);
 }
 
-function linear(state: CpuState, base: bigint, offset: bigint): bigint {
-  return BigInt.asUintN(in64BitMode(state) ? 64 : 32, base + offset);
+/**
+ * Linear address of `bytes` at `offset` of the segment whose base is at state offset `segment`, which is
+ * checked outside 64-bit mode.
+ */
+function linear(cpu: Cpu, segment: number, offset: bigint, bytes: number, writes: boolean): bigint {
+  const { state } = cpu;
+  const address = state.get64(segment) + offset;
+  if (in64BitMode(state)) return BigInt.asUintN(64, address);
+  const index = (segment - segmentBaseOffset(0)) / SEGMENT.bytes;
+  checkSegmentAccess(cpu, index, Number(offset), bytes, writes);
+  return BigInt.asUintN(32, address);
 }
 
 /** Runs `element` once, or rCX times in batches; a fault leaves the registers at the failed element. */
@@ -61,28 +71,28 @@ function repeated(cpu: Cpu, addressSize: number, repeat: number, element: () => 
 }
 
 /** INS: port DX to ES:rDI. The destination is checked before the port is read. */
-function ins(cpu: Cpu, bytes: PortBytes, addressSize: number, repeat: number, base: bigint): void {
+function ins(cpu: Cpu, bytes: PortBytes, addressSize: number, repeat: number, base: number): void {
   const { state } = cpu;
   const port = state.get16(gprOffset(RDX));
   checkPort(cpu, port, bytes);
   const step = BigInt((state.get32(STATE.eflags) & EFLAGS.DF) === 0 ? bytes : -bytes);
   repeated(cpu, addressSize, repeat, () => {
-    const address = linear(state, base, state.gpr(RDI) & addressMask(addressSize));
+    const address = linear(cpu, base, state.gpr(RDI) & addressMask(addressSize), bytes, true);
     cpu.translate(address, 'write');
-    cpu.translate(linear(state, address, BigInt(bytes - 1)), 'write');
+    cpu.translate(BigInt.asUintN(64, address + BigInt(bytes - 1)), 'write');
     cpu.writeLinear(address, bytes, BigInt(cpu.ioRead(port, bytes) >>> 0));
     advance(state, RDI, addressSize, step);
   });
 }
 
 /** OUTS: DS:rSI (or another segment) to port DX. */
-function outs(cpu: Cpu, bytes: PortBytes, addressSize: number, repeat: number, base: bigint): void {
+function outs(cpu: Cpu, bytes: PortBytes, addressSize: number, repeat: number, base: number): void {
   const { state } = cpu;
   const port = state.get16(gprOffset(RDX));
   checkPort(cpu, port, bytes);
   const step = BigInt((state.get32(STATE.eflags) & EFLAGS.DF) === 0 ? bytes : -bytes);
   repeated(cpu, addressSize, repeat, () => {
-    const address = linear(state, base, state.gpr(RSI) & addressMask(addressSize));
+    const address = linear(cpu, base, state.gpr(RSI) & addressMask(addressSize), bytes, false);
     cpu.ioWrite(port, bytes, Number(cpu.readLinear(address, bytes)));
     advance(state, RSI, addressSize, step);
   });
@@ -91,6 +101,6 @@ function outs(cpu: Cpu, bytes: PortBytes, addressSize: number, repeat: number, b
 export const portHelpers: Record<string, Helper> = {
   portIn: { params: ['i32', 'i32'], run: portIn },
   portOut: { params: ['i32', 'i32'], run: portOut },
-  ins: { params: ['i32', 'i32', 'i32', 'i64'], run: ins },
-  outs: { params: ['i32', 'i32', 'i32', 'i64'], run: outs },
+  ins: { params: ['i32', 'i32', 'i32', 'i32'], run: ins },
+  outs: { params: ['i32', 'i32', 'i32', 'i32'], run: outs },
 };

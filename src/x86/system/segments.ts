@@ -2,6 +2,7 @@
 import type { Cpu, Helper } from '../cpu.ts';
 import type { CpuState } from '../cpu-state.ts';
 import { GP, GuestFault, NP, SSF, UD } from '../fault.ts';
+import { segmentsAreFlat } from '../segment-limits.ts';
 import { CS, SS, STATE } from '../state.ts';
 import {
   ATTRIBUTE,
@@ -19,6 +20,9 @@ import { Stack } from './stack.ts';
 
 /** Attributes of every segment register in virtual-8086 mode: writable data, DPL 3, accessed. */
 export const VIRTUAL_8086_ATTRIBUTES = 0xf3;
+
+/** Attributes of a segment register that real mode loads after a null selector: writable data, accessed. */
+const REAL_ATTRIBUTES = 0x93;
 
 export function isNullSelector(selector: number): boolean {
   return (selector & 0xfffc) === 0;
@@ -42,10 +46,16 @@ export function nullSegment(state: CpuState, index: number, selector = 0): void 
 
 /** Sets a segment register the way real mode (and virtual-8086 mode) does: base = selector × 16. */
 export function loadRealSegment(state: CpuState, index: number, selector: number): void {
-  const virtual = inVirtual8086(state);
-  const attributes = virtual ? VIRTUAL_8086_ATTRIBUTES : state.segmentAttributes(index);
-  const limit = virtual ? 0xffff : state.segmentLimit(index);
-  state.setSegment(index, selector, attributes, limit, BigInt(selector * 16));
+  const base = BigInt(selector * 16);
+  if (inVirtual8086(state)) {
+    state.setSegment(index, selector, VIRTUAL_8086_ATTRIBUTES, 0xffff, base);
+    return;
+  }
+  // Limit and rights stay, whatever protected mode left there ("unreal mode"), unless there are none.
+  const attributes = state.segmentAttributes(index);
+  if ((attributes & ATTRIBUTE.PRESENT) !== 0) {
+    state.setSegment(index, selector, attributes, state.segmentLimit(index), base);
+  } else state.setSegment(index, selector, REAL_ATTRIBUTES, 0xffff, base);
 }
 
 /** Checks a stack segment for privilege level `cpl`; returns its descriptor and attributes. */
@@ -107,12 +117,17 @@ function checkDataSegment(attributes: number, selector: number, cpl: number): vo
   if ((attributes & ATTRIBUTE.PRESENT) === 0) throw selectorFault(NP, selector);
 }
 
-/** What follows a load of SS by an instruction: no interrupt before the next one, maybe a new stack size. */
-function afterStackSegment(cpu: Cpu, attributesBefore: number): void {
+/** What the mode of decoding depends on in SS, DS and ES: the stack's size, and whether all are flat. */
+function segmentMode(state: CpuState): number {
+  if (in64BitMode(state)) return 0;
+  return (state.segmentAttributes(SS) & ATTRIBUTE.DB) | (segmentsAreFlat(state) ? 1 : 0);
+}
+
+/** What follows a load by an instruction: no interrupt after SS before the next one, maybe a new mode. */
+function afterLoad(cpu: Cpu, index: number, modeBefore: number): void {
   const { state } = cpu;
-  state.set32(STATE.interruptShadow, 1);
-  const changed = attributesBefore ^ state.segmentAttributes(SS);
-  if ((changed & ATTRIBUTE.DB) !== 0) {
+  if (index === SS) state.set32(STATE.interruptShadow, 1);
+  if (segmentMode(state) !== modeBefore) {
     cpu.modeChanged();
     cpu.redirect(cpu.nextRip());
   }
@@ -120,19 +135,19 @@ function afterStackSegment(cpu: Cpu, attributesBefore: number): void {
 
 function moveToSegment(cpu: Cpu, index: number, selector: number): void {
   if (index === CS || index > 5) throw new GuestFault(UD);
-  const before = cpu.state.segmentAttributes(SS);
+  const before = segmentMode(cpu.state);
   loadSegment(cpu, index, selector & 0xffff);
-  if (index === SS) afterStackSegment(cpu, before);
+  afterLoad(cpu, index, before);
 }
 
 /** POP of a segment register: `bytes` leave the stack once the load has succeeded. */
 function popSegment(cpu: Cpu, index: number, selector: number, bytes: number): void {
-  const before = cpu.state.segmentAttributes(SS);
+  const before = segmentMode(cpu.state);
   const stack = Stack.current(cpu);
   loadSegment(cpu, index, selector & 0xffff);
   stack.skip(bytes);
   stack.commit(cpu.state);
-  if (index === SS) afterStackSegment(cpu, before);
+  afterLoad(cpu, index, before);
 }
 
 /** LDS, LES, LFS, LGS, LSS: the segment, then the offset into the general register at `register`. */
@@ -145,11 +160,11 @@ function loadFarPointer(
   width: number,
 ): void {
   const { state } = cpu;
-  const before = state.segmentAttributes(SS);
+  const before = segmentMode(state);
   loadSegment(cpu, index, selector & 0xffff);
   if (width === 16) state.set16(register, Number(offset & 0xffffn));
   else state.set64(register, BigInt.asUintN(width, offset));
-  if (index === SS) afterStackSegment(cpu, before);
+  afterLoad(cpu, index, before);
 }
 
 export const segmentHelpers: Record<string, Helper> = {
