@@ -343,6 +343,12 @@ export class Builder {
     return this.#node(op, { type, imm, args }) as Value;
   }
 
+  /** The same with a block, built by `build`. */
+  protected dialectBlock(op: string, args: readonly Value[], build: () => void): void {
+    const block = this.#nested(build);
+    this.#node(op, { args, blocks: [block] });
+  }
+
   #nested(build: () => void): Block {
     const outer = this.#block;
     const inner: Block = [];

@@ -76,6 +76,32 @@ const NARROW_OPS: Record<string, number> = {
 
 const MASK32 = 0xffff_ffffn;
 
+/** Dialect op: conditions that must hold, and a block for when they do not. See RegionSemantics.guard. */
+export const GUARD = 'guard';
+
+/** A local that holds a floating-point number. */
+export interface FloatLocal {
+  readonly local: number;
+  readonly type: typeof F32 | typeof F64;
+}
+
+const I32_REINTERPRET_F32 = 0xbc;
+const I64_REINTERPRET_F64 = 0xbd;
+
+/** Ops over the bits of a number, as ops over the number: opcode, and whether a lane follows. */
+const FLOAT_FORMS: Record<
+  string,
+  { readonly type: typeof F32 | typeof F64; readonly wasm: readonly number[]; lane?: boolean }
+> = {
+  'f64.reinterpret_i64': { type: F64, wasm: [] },
+  'f32.reinterpret_i32': { type: F32, wasm: [] },
+  'i64x2.splat': { type: F64, wasm: [0xfd, 0x14] },
+  'i32x4.splat': { type: F32, wasm: [0xfd, 0x13] },
+  'i64x2.replace_lane': { type: F64, wasm: [0xfd, 0x22], lane: true },
+  'i32x4.replace_lane': { type: F32, wasm: [0xfd, 0x20], lane: true },
+};
+const FLOAT_USERS = new Set(Object.keys(FLOAT_FORMS));
+
 function isMask32(node: Node): boolean {
   const mask = node.op === 'i64.and' ? node.args[1] : undefined;
   return mask !== undefined && mask.op === 'const' && mask.imm === MASK32;
@@ -138,8 +164,14 @@ export abstract class BodyEmitter {
     this.#variables = body.locals.map((type) => this.allocate(VALUE_TYPE[type]));
     this.#locals.clear();
     this.#narrow.clear();
+    this.#floats.clear();
+    this.#floatLoads.clear();
+    if (this.keepsFloats) this.#findFloatLoads(body.block);
     this.#block(body.block);
   }
+
+  /** Floating-point numbers stay in locals of their own type: worth its time for hot code. */
+  protected readonly keepsFloats: boolean = false;
 
   /** A local for a value or an address; subclasses may reuse what earlier instructions no longer need. */
   protected allocate(type: ValueType): number {
@@ -207,7 +239,7 @@ export abstract class BodyEmitter {
         this.writeField(node.field as FieldRef, node.access as Access, node.args[0] as Node);
         return;
       case 'state.read':
-        if (node.uses === 0) return;
+        if (node.uses === 0 || this.#readFloat(node)) return;
         if (node.access === 'i64.32s' || node.access === 'i64.32u') {
           this.readField(node.field as FieldRef, 'i32');
           f.set(this.#defineNarrow(node, node.access === 'i64.32s'));
@@ -283,10 +315,13 @@ export abstract class BodyEmitter {
       case 'branch':
         this.branch(() => this.value(node.args[0] as Node));
         return;
+      case GUARD:
+        this.#guard(node);
+        return;
       default:
         if (this.dialectStatement(node)) return;
         // A pure value: one use is emitted where it is used, several through a local.
-        if (node.uses <= 1) return;
+        if (node.uses <= 1 || this.#defineFloat(node)) return;
         if (node.op === 'i64.extend32_s' || isMask32(node)) {
           this.low32(node);
           f.set(this.#defineNarrow(node, node.op === 'i64.extend32_s'));
@@ -303,6 +338,100 @@ export abstract class BodyEmitter {
    * than the arithmetic.
    */
   readonly #narrow = new Map<Node, { readonly local: number; readonly signed: boolean }>();
+
+  /**
+   * Integers that are the bits of a floating-point number, which a local holds as such. An f32 stands for an
+   * i32, or for an i64 that is zero above.
+   */
+  readonly #floats = new Map<Node, FloatLocal>();
+  readonly #floatLoads = new Set<Node>();
+
+  /** The number whose bits `node` is, when it is held as one. */
+  protected floatOf(node: Node): FloatLocal | undefined {
+    return this.#floats.get(node);
+  }
+
+  /** True when the state field of `node` may be read as f64 or f32. */
+  protected readsAsFloat(_field: FieldRef): boolean {
+    return false;
+  }
+
+  #readFloat(node: Node): boolean {
+    if (!this.keepsFloats || !this.readsAsFloat(node.field as FieldRef)) return false;
+    const double = node.access === 'i64';
+    if (!double && node.access !== 'i64.32u') return false;
+    this.readField(node.field as FieldRef, double ? 'f64' : 'f32');
+    this.#setFloat(node, double ? F64 : F32);
+    return true;
+  }
+
+  #setFloat(node: Node, type: typeof F32 | typeof F64): void {
+    const local = this.allocate(type);
+    this.f.set(local);
+    this.#floats.set(node, { local, type });
+  }
+
+  /** Defines a value of several uses that is the bits of a number; false for others. */
+  #defineFloat(node: Node): boolean {
+    if (!this.keepsFloats) return false;
+    switch (node.op) {
+      case 'i64.reinterpret_f64':
+      case 'i32.reinterpret_f32':
+        this.value(node.args[0] as Node);
+        this.#setFloat(node, node.op === 'i64.reinterpret_f64' ? F64 : F32);
+        return true;
+      case 'i32.wrap_i64':
+      case 'i64.extend_i32_u': {
+        const float = this.#floats.get(node.args[0] as Node);
+        if (float === undefined || float.type === F64) return false;
+        this.#floats.set(node, float);
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  /** The number whose bits `node` is, looking through conversions between i32 and i64. */
+  #floatBelow(node: Node): FloatLocal | undefined {
+    const float = this.#floats.get(node);
+    if (float !== undefined) return float;
+    if (node.op !== 'i32.wrap_i64' && node.op !== 'i64.extend_i32_u') return undefined;
+    const below = this.#floatBelow(node.args[0] as Node);
+    return below?.type === F32 ? below : undefined;
+  }
+
+  /** Notes the loads whose value goes into a vector or becomes a number. */
+  #findFloatLoads(block: Block): void {
+    for (const node of block) {
+      if (FLOAT_USERS.has(node.op)) {
+        for (let arg of node.args) {
+          if (arg.op === 'i32.wrap_i64') arg = arg.args[0] as Node;
+          if (arg.op === 'memory.load') this.#floatLoads.add(arg);
+        }
+      }
+      for (const inner of node.blocks ?? []) this.#findFloatLoads(inner);
+    }
+  }
+
+  /** Goes on when all conditions hold, tested one after the other; runs the block otherwise. */
+  #guard(node: Node): void {
+    const f = this.f;
+    const blocks = node.blocks ?? [];
+    this.beforeNested(blocks);
+    f.block();
+    this.enterNested();
+    f.block();
+    for (const condition of node.args) {
+      this.value(condition);
+      f.i32Eqz().brIf(0);
+    }
+    f.br(1);
+    f.end();
+    this.#block(blocks[0] ?? []);
+    this.leaveNested();
+    f.end();
+  }
 
   #defineNarrow(node: Node, signed: boolean): number {
     const local = this.allocate(I32);
@@ -330,6 +459,13 @@ export abstract class BodyEmitter {
     const narrow = this.#narrow.get(node);
     if (narrow !== undefined) {
       f.get(narrow.local);
+      return;
+    }
+    const float = this.#floats.get(node);
+    if (float !== undefined) {
+      f.get(float.local);
+      if (float.type === F32) f.op(I32_REINTERPRET_F32);
+      else f.op(I64_REINTERPRET_F64).wrap();
       return;
     }
     const [left, right] = node.args as readonly [Node, Node];
@@ -408,6 +544,16 @@ export abstract class BodyEmitter {
       this.f.get(narrow.local).op(narrow.signed ? 0xac : 0xad);
       return;
     }
+    const float = this.#floats.get(node);
+    if (float !== undefined) {
+      this.f.get(float.local);
+      if (float.type === F64) this.f.op(I64_REINTERPRET_F64);
+      else {
+        this.f.op(I32_REINTERPRET_F32);
+        if (node.type === 'i64') this.f.op(0xad);
+      }
+      return;
+    }
     if (node.op === 'i64.extend32_s' || isMask32(node)) {
       this.low32(node.args[0] as Node);
       this.f.op(node.op === 'i64.extend32_s' ? 0xac : 0xad);
@@ -438,6 +584,7 @@ export abstract class BodyEmitter {
         else f.select();
         return;
       default: {
+        if (this.keepsFloats && this.#computeFloat(node)) return;
         const row = opRow(node.op);
         for (const arg of node.args) this.value(arg);
         f.bytes(row.wasm);
@@ -445,6 +592,20 @@ export abstract class BodyEmitter {
         else if (row.lane === 'shuffle') f.bytes([...(node.imm as Uint8Array)]);
       }
     }
+  }
+
+  /** Computes `node` from a number that is held as one; false when it is no such op. */
+  #computeFloat(node: Node): boolean {
+    const last = node.args.at(-1);
+    const opcode = FLOAT_FORMS[node.op];
+    if (last === undefined || opcode === undefined) return false;
+    const float = this.#floatBelow(last);
+    if (float === undefined || float.type !== opcode.type) return false;
+    const f = this.f;
+    if (node.args.length === 2) this.value(node.args[0] as Node);
+    f.get(float.local).bytes(opcode.wasm);
+    if (opcode.lane) f.code.u8(node.imm as number);
+    return true;
   }
 
   protected define(node: Node): number {
@@ -520,6 +681,11 @@ export abstract class BodyEmitter {
     f.end();
     if (update) this.#places.set(node, { place, address });
     f.get(place);
+    if (this.#floatLoads.has(node) && (width === 64 || (width === 32 && !signed))) {
+      f.memory(LOAD[width === 64 ? 'f64' : 'f32'], 0);
+      this.#setFloat(node, width === 64 ? F64 : F32);
+      return;
+    }
     if (width <= 32) {
       f.memory(NARROW_LOAD[signed ? 1 : 0][width] as readonly number[], 0);
       f.set(this.#defineNarrow(node, signed));
@@ -536,11 +702,18 @@ export abstract class BodyEmitter {
     const access = memoryAccess(width, false);
     const address = this.#addressLocal(node.args[0] as Node);
     const narrow = width <= 32;
-    const value = this.allocate(width === 128 ? V128 : narrow ? I32 : I64);
-    if (narrow) this.low32(node.args[1] as Node);
-    else this.value(node.args[1] as Node);
-    f.set(value);
-    const store = narrow ? (NARROW_STORE[width] as readonly number[]) : STORE[access];
+    const float = this.#floatBelow(node.args[1] as Node);
+    let value: number;
+    let store = narrow ? (NARROW_STORE[width] as readonly number[]) : STORE[access];
+    if (float !== undefined && width === (float.type === F64 ? 64 : 32)) {
+      value = float.local;
+      store = STORE[float.type === F64 ? 'f64' : 'f32'];
+    } else {
+      value = this.allocate(width === 128 ? V128 : narrow ? I32 : I64);
+      if (narrow) this.low32(node.args[1] as Node);
+      else this.value(node.args[1] as Node);
+      f.set(value);
+    }
     const entry = this.#hit(address, bytes, TLB.write);
     f.if();
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();

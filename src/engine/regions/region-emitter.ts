@@ -1,6 +1,6 @@
 import type { Access, Block, FieldRef, Node, Value } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
-import { type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
+import { F32, F64, type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
 import { CS, describe, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, loadOpcode, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
 import { emitDispatch } from '../handlers/runtime.ts';
@@ -11,11 +11,14 @@ import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import { PROFILE, PROFILE_TARGETS } from './profile.ts';
 import {
   FLAG_OPS,
+  FLOAT_OPS,
+  HOST_ROUNDING,
   RECIPE,
   type Recipe,
   RecipeFormula,
   RegionSemantics,
 } from './region-semantics.ts';
+import { VectorLocals } from './vector-locals.ts';
 
 const PC = 0;
 const CURSOR = 1;
@@ -53,6 +56,7 @@ type Label =
  */
 export class RegionEmitter extends BodyEmitter {
   protected override readonly leavesOnMiss = true;
+  protected override readonly keepsFloats = true;
   readonly #graph: RegionGraph;
   readonly #recordAt: (at: number) => number;
   readonly #handlerType: number;
@@ -74,6 +78,9 @@ export class RegionEmitter extends BodyEmitter {
   readonly #exitRecord: number;
   readonly #exitHandler: number;
   readonly #exitRip: number;
+  readonly #vectors: VectorLocals;
+  /** 1 when MXCSR is HOST_ROUNDING; undefined while nothing asks for it */
+  #hostRounds: number | undefined;
   readonly #used = new Set<number>();
   readonly #written = new Set<number>();
   readonly #labels: Label[] = [];
@@ -115,6 +122,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#exitRecord = f.local(I32);
     this.#exitHandler = f.local(I32);
     this.#exitRip = f.local(I64);
+    this.#vectors = new VectorLocals(f, CPU);
   }
 
   /** Emits the whole function. */
@@ -198,7 +206,16 @@ export class RegionEmitter extends BodyEmitter {
       f.get(CPU)
         .i64Load(STATE.gpr + i * 8)
         .set(this.#gprs[i] as number);
+    this.#vectors.load();
+    this.#testRounding();
     f.i32Const(RECIPE.memory).set(this.#kind);
+  }
+
+  /** Looks at MXCSR: at the start, and where it was written. */
+  #testRounding(): void {
+    if (this.#hostRounds === undefined) return;
+    this.f.get(CPU).i32Load(STATE.mxcsr).i32Const(HOST_ROUNDING.mask).i32And();
+    this.f.i32Const(HOST_ROUNDING.value).op(0x46).set(this.#hostRounds);
   }
 
   #loadFlags(): void {
@@ -226,6 +243,7 @@ export class RegionEmitter extends BodyEmitter {
       f.get(CPU)
         .get(this.#gprs[index] as number)
         .i64Store(STATE.gpr + index * 8);
+    this.#vectors.store();
     f.get(this.#kind).i32Const(RECIPE.memory).op(0x47).if();
     this.#resolveDynamic();
     for (const [field, local] of this.#flags) {
@@ -329,6 +347,7 @@ export class RegionEmitter extends BodyEmitter {
       this.#labels.push({ kind: 'loop', target: block });
       this.#recipe = DYNAMIC;
       this.#live = new Set(EVERY_PLACE);
+      this.#vectors.forget();
       this.#within(block, merges);
       this.#labels.pop();
       this.f.end();
@@ -348,6 +367,7 @@ export class RegionEmitter extends BodyEmitter {
     this.f.end();
     this.#recipe = DYNAMIC;
     this.#live = new Set(EVERY_PLACE);
+    this.#vectors.forget();
     this.#tree(outermost);
   }
 
@@ -397,7 +417,9 @@ export class RegionEmitter extends BodyEmitter {
       for (let i = 0; i < outer.nesting; i++) this.#labels.push({ kind: 'other' });
       this.#nesting = 0;
       const pools = this.#savePools();
+      const facts = this.#vectors.save();
       this.#tree(target);
+      this.#vectors.restore(facts);
       this.#restorePools(pools);
       for (let i = 0; i < outer.nesting; i++) this.#labels.pop();
       this.#nesting = outer.nesting;
@@ -435,7 +457,8 @@ export class RegionEmitter extends BodyEmitter {
 
   /** Emits one instruction's meaning. False when it always left. */
   #meaning(instruction: RegionInstruction): boolean {
-    const b = new RegionSemantics(shapeOf(instruction.shapeKey), instruction.operands);
+    const shape = shapeOf(instruction.shapeKey);
+    const b = new RegionSemantics(shape, instruction.operands, this.#vectors);
     describe(b, instruction.encoding);
     const body = b.finish();
     for (const node of body.block) {
@@ -446,6 +469,7 @@ export class RegionEmitter extends BodyEmitter {
       }
     }
     this.emitBody(body);
+    for (const [offset, facts] of b.learned) this.#vectors.learn(offset, facts);
     const ended = body.block.some((node) => node.op === 'branch' || node.op === 'branch.relative');
     return !ended;
   }
@@ -536,6 +560,10 @@ export class RegionEmitter extends BodyEmitter {
         if (node.uses === 0) return true;
         this.#carry();
         f.set(this.define(node));
+        return true;
+      case FLOAT_OPS.hostRounds:
+        this.#hostRounds ??= f.local(I32);
+        f.get(this.#hostRounds).set(this.define(node));
         return true;
       default:
         return false;
@@ -740,6 +768,10 @@ export class RegionEmitter extends BodyEmitter {
       this.#pushRipBase(Math.floor(this.#instruction.at / PAGE));
       return;
     }
+    if (this.#vectors.owns(offset)) {
+      this.#vectors.read(offset, access);
+      return;
+    }
     const flag = this.#flags.get(offset);
     if (flag !== undefined) {
       this.#toFields();
@@ -769,9 +801,25 @@ export class RegionEmitter extends BodyEmitter {
       f.set(flag);
       return;
     }
+    if (this.#vectors.owns(offset)) {
+      const float = this.floatOf(node);
+      const matches = float?.type === (access === 'i64' ? F64 : F32);
+      if (float !== undefined && matches && (access === 'i64' || access === 'i64.32u'))
+        this.#vectors.write(offset, access === 'i64' ? 'f64' : 'f32', () => f.get(float.local));
+      else this.#vectors.write(offset, access, value);
+      return;
+    }
     f.get(CPU);
     value();
     f.memory(storeOpcode(access), offset);
+    if (offset === STATE.mxcsr) {
+      this.#hostRounds ??= f.local(I32);
+      this.#testRounding();
+    }
+  }
+
+  protected override readsAsFloat(field: FieldRef): boolean {
+    return field.kind === 'fixed' && this.#vectors.owns(field.offset) && field.offset % 8 === 0;
   }
 
   protected slotOffset(): void {

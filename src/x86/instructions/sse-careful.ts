@@ -8,7 +8,7 @@ import {
   MXCSR_PM,
   MXCSR_RC,
 } from '../float/mod.ts';
-import type { Semantics } from '../semantics.ts';
+import { FACT, type Semantics } from '../semantics.ts';
 import { STATE } from '../state.ts';
 import { constant } from './sse-shared.ts';
 
@@ -41,7 +41,7 @@ export function roundsToNearest(b: Semantics): Value {
 }
 
 function mxcsrIs(b: Semantics, mask: number, value: number): Value {
-  return b.eq(b.and(b.readField32(STATE.mxcsr), b.i32(mask)), b.i32(value));
+  return b.mxcsrIs(mask, value);
 }
 
 // --- scalars: bits as i32 (single) or i64 (double)
@@ -99,6 +99,22 @@ export function normal(b: Semantics, width: FloatWidth, doubled: Value): Value {
   );
 }
 
+/**
+ * Finite and at least twice the smallest normal number: most results are, and few operations tell. Only the
+ * exponent is looked at.
+ */
+export function quicklyNormal(b: Semantics, width: FloatWidth, bits: Value): Value {
+  if (width === 32)
+    return b.ltU(b.sub(b.shl(bits, b.i32(1)), b.i32(0x0200_0000)), b.i32(0xfd00_0000 | 0));
+  const high = b.shl(b.wrap(b.shrU(bits, b.i64(32))), b.i32(1));
+  return b.ltU(b.sub(high, b.i32(0x0040_0000)), b.i32(0xffa0_0000 | 0));
+}
+
+/** FACT of the low number, and of all numbers, of a vector register. */
+export const scalarFact = (width: FloatWidth): number => (width === 32 ? FACT.single : FACT.double);
+export const packedFacts = (width: FloatWidth): number =>
+  width === 32 ? FACT.singles | FACT.single : FACT.doubles | FACT.double;
+
 /** Not a NaN, from `twice`. */
 export function notNan(b: Semantics, width: FloatWidth, doubled: Value): Value {
   return b.leU(doubled, bitsOf(b, width, 2n * infinityOf(width)));
@@ -152,6 +168,15 @@ export function nanLanes(b: Semantics, width: FloatWidth, vector: Value): Value 
   return b.pure(`${floatShape(width)}.ne`, vector, vector);
 }
 
+/** All lanes finite and at least twice the smallest normal number. */
+export function quicklyNormalLanes(b: Semantics, width: FloatWidth, vector: Value): Value {
+  const least = 4n << fractionBits(width);
+  const lanes = ordered(b, width, vector, least);
+  const good = lanesBelow(b, width, lanes, 2n * infinityOf(width) - least);
+  const all = width === 32 ? 15 : 3;
+  return b.eq(b.pure(`${shapeOf(width)}.bitmask`, good), b.i32(all));
+}
+
 /** No lane of any vector is set. */
 export function noLane(b: Semantics, ...vectors: readonly Value[]): Value {
   const all = vectors.reduce((x, y) => b.pure('v128.or', x, y));
@@ -181,6 +206,14 @@ export function getScratch(b: Semantics, at: number, type: 'i32' | 'i64' | 'v128
   return b.readState(scratch(at), type);
 }
 
+/** When fast values are good, said twice. */
+export interface Conditions {
+  /** all of these suffice, and are cheap: tested one by one where code is hot */
+  readonly quick: readonly Value[];
+  /** the whole truth, where one of them fails */
+  readonly good: () => Value;
+}
+
 /**
  * `fast` values when `condition` holds, else what `helper` leaves in the scratch area: one value every
  * 16 bytes. The helper finds the values of `first` and `second` there. `retry` builds a second condition
@@ -188,13 +221,23 @@ export function getScratch(b: Semantics, at: number, type: 'i32' | 'i64' | 'v128
  */
 export function fastOrCareful(
   b: Semantics,
-  condition: Value,
+  condition: Value | Conditions,
   fast: readonly Value[],
   first: readonly Value[],
   second: readonly Value[],
   helper: () => void,
   retry?: () => Value,
 ): Value[] {
+  const { quick, good } =
+    'quick' in condition ? condition : { quick: [condition], good: () => b.i32(0) };
+  if (b.helpersLeave) {
+    b.guard(quick, () => {
+      const leave = retry === undefined ? helper : () => b.if(b.eqz(retry()), helper);
+      b.if(b.eqz(good()), leave);
+    });
+    return [...fast];
+  }
+  const whole = 'quick' in condition ? good() : condition;
   const locals = fast.map((value) => b.local(value.type));
   const takeFast = (): void => {
     locals.forEach((local, i) => {
@@ -213,7 +256,7 @@ export function fastOrCareful(
       b.set(local, getScratch(b, i * 16, local.type as 'i32' | 'i64' | 'v128'));
     });
   };
-  b.if(condition, takeFast, () => {
+  b.if(whole, takeFast, () => {
     if (retry === undefined) takeCareful();
     else b.if(retry(), takeFast, takeCareful);
   });

@@ -18,6 +18,7 @@ import {
   notNan,
   putScratch,
   SECOND,
+  scalarFact,
   twice,
 } from './sse-careful.ts';
 import { writeScalar } from './sse-float.ts';
@@ -108,23 +109,34 @@ export function compareFlags(width: FloatWidth, signalsQuiet: boolean) {
   return (b: Semantics, [first, second]: readonly Operand[]): void => {
     const x = narrow(b, width, (first as Operand).readElement(width));
     const y = narrow(b, width, (second as Operand).readElement(width));
-    b.if(
-      ordinary(b, width, x, y),
-      () => {
-        const [fx, fy] = [asFloat(b, width, x), asFloat(b, width, y)];
-        b.setZeroFrom(b.widen(b.pure(`f${width}.ne`, fx, fy)));
-        b.setCarry(b.pure(`f${width}.lt`, fx, fy));
-        // A positive value of odd parity: SF = PF = 0.
-        b.writeField(STATE.flagS, b.i64(1));
-        b.setOverflowSign(b.i64(0));
-        b.setAdjustBit4(b.i64(0));
-      },
-      () => {
-        putScratch(b, 0, x);
-        putScratch(b, SECOND, y);
-        b.helper('floatCompareFlags', b.i32(width), b.i32(signalsQuiet ? 1 : 0));
-      },
-    );
+    const fast = (): void => {
+      const [fx, fy] = [asFloat(b, width, x), asFloat(b, width, y)];
+      b.setZeroFrom(b.widen(b.pure(`f${width}.ne`, fx, fy)));
+      b.setCarry(b.pure(`f${width}.lt`, fx, fy));
+      // A positive value of odd parity: SF = PF = 0.
+      b.writeField(STATE.flagS, b.i64(1));
+      b.setOverflowSign(b.i64(0));
+      b.setAdjustBit4(b.i64(0));
+    };
+    const careful = (): void => {
+      putScratch(b, 0, x);
+      putScratch(b, SECOND, y);
+      b.helper('floatCompareFlags', b.i32(width), b.i32(signalsQuiet ? 1 : 0));
+    };
+    if (!b.helpersLeave) {
+      b.if(ordinary(b, width, x, y), fast, careful);
+      return;
+    }
+    const fact = scalarFact(width);
+    const tests = [first as Operand, second as Operand].flatMap((operand, i) => {
+      if (b.knows(operand, fact)) return [];
+      const doubled = twice(b, width, i === 0 ? x : y);
+      return [notDenormal(b, width, doubled), notNan(b, width, doubled)];
+    });
+    b.guard(tests, careful);
+    fast();
+    b.learn(first as Operand, fact);
+    b.learn(second as Operand, fact);
   };
 }
 

@@ -13,6 +13,7 @@ import {
   narrow,
   notDenormal,
   notNan,
+  scalarFact,
   twice,
   wellNormal,
 } from './sse-careful.ts';
@@ -57,6 +58,7 @@ export function fromGeneral(width: FloatWidth) {
     const result = asBits(b, width, b.pure(`f${width}.convert_i64_s`, source));
     if (right.width === 32 && width === 64) {
       writeScalar(b, destination, left, width, result);
+      b.learn(destination, scalarFact(width));
       return;
     }
     // Integers that fit the significand are exact, whatever MXCSR says.
@@ -67,6 +69,7 @@ export function fromGeneral(width: FloatWidth) {
       carefulConvert(b, from, floatKind(width), 1),
     );
     writeScalar(b, destination, left, width, value as Value);
+    b.learn(destination, scalarFact(width));
   };
 }
 
@@ -103,6 +106,7 @@ export function singleToDouble(b: Semantics, operands: readonly Operand[]): void
     carefulConvert(b, 'float32', 'float64', 1),
   );
   writeScalar(b, destination, left, 64, value as Value);
+  b.learn(destination, scalarFact(64));
 }
 
 /** CVTSD2SS. */
@@ -119,6 +123,7 @@ export function doubleToSingle(b: Semantics, operands: readonly Operand[]): void
     carefulConvert(b, 'float64', 'float32', 1),
   );
   writeScalar(b, destination, left, 32, converted as Value);
+  b.learn(destination, scalarFact(32));
 }
 
 export const sseConvertInstructions: readonly Instruction[] = [

@@ -22,7 +22,11 @@ import {
   notFiniteLanes,
   notNan,
   notWellNormalLanes,
+  packedFacts,
+  quicklyNormal,
+  quicklyNormalLanes,
   roundsToNearest,
+  scalarFact,
   twice,
   wellNormal,
   zeroLanes,
@@ -242,16 +246,21 @@ export function scalarBinary(name: BinaryName, width: FloatWidth) {
     const y = narrow(b, width, right.readElement(width));
     const rule = SCALAR[name];
     const result = rule.result(b, width, x, y);
-    const ordinary = rule.good(b, width, x, y, result);
-    const good = rule.rounds ? b.and(hostRounds(b), ordinary) : ordinary;
+    const ordinary = (): Value => rule.good(b, width, x, y, result);
+    const good = (): Value => (rule.rounds ? b.and(hostRounds(b), ordinary()) : ordinary());
+    const fact = scalarFact(width);
+    const quick = [left, right].flatMap((operand, i) =>
+      b.knows(operand, fact) ? [] : unknownOperand(b, width, i === 0 ? x : y, rule.rounds),
+    );
+    if (rule.rounds) quick.unshift(hostRounds(b), quicklyNormal(b, width, result));
     const { exact } = rule;
     const retry =
       exact === undefined
         ? undefined
-        : () => b.and(b.and(ordinary, roundsToNearest(b)), exact(b, width, x, y, result));
+        : () => b.and(b.and(ordinary(), roundsToNearest(b)), exact(b, width, x, y, result));
     const [value] = fastOrCareful(
       b,
-      good,
+      { quick, good },
       [result],
       [x],
       [y],
@@ -259,7 +268,22 @@ export function scalarBinary(name: BinaryName, width: FloatWidth) {
       retry,
     );
     writeScalar(b, destination, left, width, value as Value);
+    if (right !== destination) b.learn(right, fact);
+    b.learn(left, fact);
+    b.learn(destination, fact);
   };
+}
+
+/** What must be tested of an operand about which nothing is known. A NaN shows in a rounded result. */
+function unknownOperand(
+  b: Semantics,
+  width: FloatWidth,
+  bits: Value,
+  showsInResult: boolean,
+): Value[] {
+  const doubled = twice(b, width, bits);
+  const number = notDenormal(b, width, doubled);
+  return showsInResult ? [number] : [number, notNan(b, width, doubled)];
 }
 
 /** Packed operation over given halves of two sources. */
@@ -270,13 +294,27 @@ function packedValues(
   width: FloatWidth,
   left: readonly Value[],
   right: readonly Value[],
+  known: readonly [left: boolean, right: boolean] = [false, false],
 ): Value[] {
   const results = left.map((x, i) => rule.result(b, width, x, right[i] as Value));
-  const bad = left.flatMap((x, i) => rule.bad(b, width, x, right[i] as Value, results[i] as Value));
-  const ordinary = noLane(b, ...bad);
-  const good = rule.rounds ? b.and(hostRounds(b), ordinary) : ordinary;
+  const good = (): Value => {
+    const bad = left.flatMap((x, i) =>
+      rule.bad(b, width, x, right[i] as Value, results[i] as Value),
+    );
+    const ordinary = noLane(b, ...bad);
+    return rule.rounds ? b.and(hostRounds(b), ordinary) : ordinary;
+  };
+  const quick = [...left, ...right].flatMap((vector, i) => {
+    if (known[i < left.length ? 0 : 1] && left.length === 1) return [];
+    const denormal = denormalLanes(b, width, vector);
+    if (rule.rounds) return [noLane(b, denormal)];
+    return [noLane(b, denormal, nanLanes(b, width, vector))];
+  });
+  if (rule.rounds) {
+    quick.unshift(hostRounds(b), ...results.map((each) => quicklyNormalLanes(b, width, each)));
+  }
   const lanes = (left.length * 128) / width;
-  return fastOrCareful(b, good, results, left, right, () =>
+  return fastOrCareful(b, { quick, good }, results, left, right, () =>
     carefulLanes(b, operation, width, lanes),
   );
 }
@@ -287,7 +325,10 @@ export function packedBinary(name: BinaryName, width: FloatWidth) {
     const { destination, left, right } = threeOperands(b, operands);
     const x = halves(b).map((at) => left.readVector(at));
     const y = halves(b).map((at) => right.readVector(at));
-    writeHalves(b, destination, packedValues(b, VECTOR[name], name, width, x, y));
+    const facts = packedFacts(width);
+    const known = [b.knows(left, facts), b.knows(right, facts)] as const;
+    writeHalves(b, destination, packedValues(b, VECTOR[name], name, width, x, y, known));
+    for (const operand of [left, right, destination]) b.learn(operand, facts);
   };
 }
 
@@ -328,15 +369,22 @@ export function scalarSquareRoot(width: FloatWidth) {
   return (b: Semantics, operands: readonly Operand[]): void => {
     const { destination, left, right } = threeOperands(b, operands);
     const x = narrow(b, width, right.readElement(width));
-    const doubled = twice(b, width, x);
     const result = asBits(b, width, b.pure(`f${width}.sqrt`, asFloat(b, width, x)));
-    const positive = b.eqz(b.shrU(x, width === 32 ? b.i32(31) : b.i64(63)));
-    const ordinary = b.or(b.and(positive, normal(b, width, doubled)), b.eqz(doubled));
-    const good = b.and(hostRounds(b), ordinary);
-    const [value] = fastOrCareful(b, good, [result], [x], [], () =>
+    const good = (): Value => {
+      const doubled = twice(b, width, x);
+      const positive = b.eqz(b.shrU(x, width === 32 ? b.i32(31) : b.i64(63)));
+      const ordinary = b.or(b.and(positive, normal(b, width, doubled)), b.eqz(doubled));
+      return b.and(hostRounds(b), ordinary);
+    };
+    // The root of a negative number is a NaN.
+    const quick = [hostRounds(b), quicklyNormal(b, width, result)];
+    const fact = scalarFact(width);
+    if (!b.knows(right, fact)) quick.push(...unknownOperand(b, width, x, true));
+    const [value] = fastOrCareful(b, { quick, good }, [result], [x], [], () =>
       carefulLanes(b, 'squareRoot', width, 1),
     );
     writeScalar(b, destination, left, width, value as Value);
+    b.learn(destination, fact);
   };
 }
 

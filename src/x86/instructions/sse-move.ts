@@ -1,7 +1,7 @@
 import type { Value } from '../../ir/mod.ts';
 import { define, form, type Instruction } from '../form.ts';
 import type { Operand } from '../operand.ts';
-import type { Semantics } from '../semantics.ts';
+import { FACT, type Semantics } from '../semantics.ts';
 import { RDI } from '../state.ts';
 import {
   enterMmx,
@@ -27,6 +27,7 @@ import {
 export function moveVector(b: Semantics, [destination, source]: readonly Operand[]): void {
   const values = halves(b).map((at) => (source as Operand).readVector(at));
   writeHalves(b, destination as Operand, values);
+  b.learnSame(destination as Operand, source as Operand, FACT.all);
 }
 
 function moves(
@@ -79,8 +80,10 @@ export function moveScalar(width: 32 | 64) {
     const value = source.readElement(width);
     if (destination.kind === 'memory') destination.writeElement(width, value);
     else if (source.kind === 'memory') writeHalves(b, destination, [fromLow64(b, value)]);
-    else if (b.shape.vectorLength === undefined) destination.writeElement(width, value);
-    else {
+    else if (b.shape.vectorLength === undefined) {
+      destination.writeElement(width, value);
+      b.learnSame(destination, source, width === 32 ? FACT.single : FACT.double);
+    } else {
       const rest = (operands[1] as Operand).readVector();
       writeHalves(b, destination, [replaceLow(b, width, rest, value)]);
     }
@@ -199,7 +202,10 @@ export function moveGeneral(b: Semantics, [destination, source]: readonly Operan
 export function moveQuadword(b: Semantics, [destination, source]: readonly Operand[]): void {
   const value = (source as Operand).readElement(64);
   if ((destination as Operand).kind === 'memory') (destination as Operand).writeElement(64, value);
-  else writeHalves(b, destination as Operand, [fromLow64(b, value)]);
+  else {
+    writeHalves(b, destination as Operand, [fromLow64(b, value)]);
+    b.learnSame(destination as Operand, source as Operand, FACT.double);
+  }
 }
 
 /** MOVQ, MOVNTQ: MMX registers and memory. */
