@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Bus, type Device, unconnectedLine } from '../../src/bus/mod.ts';
+import { FwCfg } from '../../src/devices/fw-cfg/mod.ts';
+import { AtaDisk, AtapiCdrom, IdeController } from '../../src/devices/ide/mod.ts';
 import { MemoryDisk } from '../../src/devices/memory-disk.fixture.ts';
 import {
   AcpiPm,
@@ -23,14 +25,17 @@ import {
 } from '../../src/devices/mod.ts';
 import { NvmeDriver } from '../../src/devices/nvme/driver.fixture.ts';
 import { HandClock } from '../../src/devices/test-kit.fixture.ts';
+import { Vga } from '../../src/devices/vga/mod.ts';
 import {
   VirtioBalloon,
   VirtioBlk,
   VirtioConsole,
   VirtioNet,
+  VirtioRng,
 } from '../../src/devices/virtio/mod.ts';
 import { HandLink } from '../../src/devices/virtio/net/driver.fixture.ts';
 import { BUFFERS, PciDriver, reads, writes } from '../../src/devices/virtio/pci-driver.fixture.ts';
+import { FramePool, GuestMemory } from '../../src/memory/mod.ts';
 import type { Persistent } from '../../src/state/mod.ts';
 
 interface Subject {
@@ -233,10 +238,10 @@ const subjects: Record<string, MakeSubject> = {
       change: () => driver.bar.write(0x2004, 4, 9),
     };
   },
-  'virtio net'() {
+  'virtio net'(clock) {
     const mac = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56);
     const driver = new PciDriver(
-      new VirtioNet({ name: 'virtio-net-0', link: new HandLink(), mac, queuePairs: 2 }),
+      new VirtioNet({ name: 'virtio-net-0', link: new HandLink(), mac, queuePairs: 2, clock }),
     );
     return {
       device: driver.transport,
@@ -253,6 +258,71 @@ const subjects: Record<string, MakeSubject> = {
       change: () => driver.write(0x14, 1, 0),
     };
   },
+  'virtio rng'() {
+    const fillRandom = (target: Uint8Array) => void target.fill(7);
+    const driver = new PciDriver(new VirtioRng({ name: 'virtio-rng-0', fillRandom }));
+    return {
+      device: driver.transport,
+      prepare() {
+        driver.start();
+        driver.post(0, [writes(BUFFERS, 16)]);
+      },
+      change: () => driver.kick(0),
+    };
+  },
+  'IDE controller'() {
+    const { controller, channels } = ide();
+    return {
+      device: controller,
+      prepare() {
+        controller.function.writeConfig(0x20, 4, 0xc000);
+        channels[0].commandBlock.write(2, 1, 9);
+        controller.function.bars[4]?.bank.write(4, 4, 0x1000);
+      },
+      change: () => channels[1].commandBlock.write(6, 1, 0x10),
+    };
+  },
+  'IDE disk'() {
+    const { channels, disk } = ide();
+    return {
+      device: disk,
+      prepare() {
+        for (const [register, value] of [1, 0, 0, 0, 0xe0, 0x20].entries()) {
+          channels[0].commandBlock.write(2 + register, 1, value); // read one sector
+        }
+        channels[0].commandBlock.read(0, 2);
+      },
+      change: () => channels[0].commandBlock.read(0, 2),
+    };
+  },
+  'CD-ROM'() {
+    const { channels, disc } = ide();
+    return {
+      device: disc,
+      prepare: () => channels[1].commandBlock.write(7, 1, 0xa0),
+      change: () => channels[1].commandBlock.write(0, 2, 0x12),
+    };
+  },
+  VGA(clock) {
+    const device = new Vga({ clock });
+    return {
+      device,
+      prepare() {
+        device.crtc.write(0, 2, 0x4f01);
+        device.registers.write(8, 1, 3);
+        device.registers.write(9, 1, 0x2a);
+      },
+      change: () => device.registers.write(4, 2, 0x0302),
+    };
+  },
+  fw_cfg() {
+    const device = new FwCfg([{ name: 'etc/e820', bytes: Uint8Array.of(1, 2, 3) }]);
+    return {
+      device,
+      prepare: () => device.registers.write(0, 2, 0x20),
+      change: () => device.registers.read(1, 1),
+    };
+  },
   NVMe() {
     const driver = new NvmeDriver(new MemoryDisk(4096));
     return {
@@ -266,6 +336,16 @@ const subjects: Record<string, MakeSubject> = {
     };
   },
 };
+
+/** An IDE controller with a disk and a disc. */
+function ide() {
+  const memory = new GuestMemory(new FramePool(2 ** 20), [{ start: 0, bytes: 2 ** 16 }]);
+  const disk = new AtaDisk({ name: 'ide-0', backend: new MemoryDisk(8192), serial: 'one' });
+  const disc = new AtapiCdrom({ name: 'ide-2', backend: new MemoryDisk(8192) });
+  const drives = [disk, undefined, disc];
+  const controller = new IdeController({ memory, lines: [line, line], drives });
+  return { controller, channels: controller.channels, disk, disc };
+}
 
 /** Damaged copies of `state`: each leaf replaced by something it cannot be, each field removed. */
 function* damaged(state: unknown): Generator<unknown> {

@@ -4,7 +4,15 @@
  * cylinder addresses of drives above 8 GB.
  */
 import { type BlockBackend, SECTOR_BYTES } from '../../bus/mod.ts';
-import { type Checked, integer, type Persist, record, section, u32 } from '../../state/mod.ts';
+import {
+  type Checked,
+  integer,
+  type Persist,
+  record,
+  refine,
+  section,
+  u32,
+} from '../../state/mod.ts';
 import { checkDriveState, IdeDrive, TASK } from './drive.ts';
 import { COMMAND, DEVICE, ERROR, putString, STATUS, wordBytes } from './spec.ts';
 
@@ -55,7 +63,7 @@ export class AtaDisk extends IdeDrive {
     this.persist = section({
       name: this.name,
       version: 1,
-      check: checkState,
+      check: refine(checkState, (state) => this.#isPossible(state), 'the state of this disk'),
       save: () => ({
         drive: this.saveDrive(),
         lba: this.#lba,
@@ -75,7 +83,9 @@ export class AtaDisk extends IdeDrive {
   }
 
   protected resetDrive(): void {
+    this.#lba = 0;
     this.#remaining = 0;
+    this.#block = 1;
     this.#multiple = 0;
   }
 
@@ -247,6 +257,14 @@ export class AtaDisk extends IdeDrive {
 
   /** Takes address and count from the task file; false when they reach beyond the disk. */
   #locate(extended: boolean): boolean {
+    this.#takeAddress(extended);
+    if (this.#lba >= 0 && this.#lba + this.#remaining <= this.#sectors) return true;
+    this.#lba = 0;
+    this.#remaining = 0;
+    return false;
+  }
+
+  #takeAddress(extended: boolean): void {
     const task = (index: number): number => this.task[index] as number;
     const low = (index: number): number => task(index) & 0xff;
     const high = (index: number): number => task(index) >> 8;
@@ -265,11 +283,18 @@ export class AtaDisk extends IdeDrive {
       if (this.device & DEVICE.LBA) {
         this.#lba = head * 2 ** 24 + cylinder * 0x100 + low(TASK.lbaLow);
       } else {
-        if (low(TASK.lbaLow) === 0) return false;
-        this.#lba = (cylinder * HEADS + head) * SECTORS_PER_TRACK + low(TASK.lbaLow) - 1;
+        // The sectors of a track count from one.
+        const sector = low(TASK.lbaLow) - 1;
+        this.#lba = sector < 0 ? -1 : (cylinder * HEADS + head) * SECTORS_PER_TRACK + sector;
       }
     }
-    return this.#lba + this.#remaining <= this.#sectors;
+  }
+
+  /** What is saved reaches no sector beyond the disk, and moves no more than its commands do. */
+  #isPossible({ drive, lba, remaining, block }: AtaDiskState): boolean {
+    const sectors = drive.buffer.length / SECTOR_BYTES;
+    if (lba + remaining > this.#sectors || !Number.isInteger(sectors)) return false;
+    return sectors <= block && (drive.direction !== 'out' || sectors <= remaining);
   }
 
   #reportAddress(lba: number, extended: boolean): void {

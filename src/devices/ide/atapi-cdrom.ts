@@ -4,7 +4,15 @@
  * Left out: audio, raw sectors, changing the disc.
  */
 import type { BlockBackend } from '../../bus/mod.ts';
-import { type Checked, integer, type Persist, record, section, u8, u32 } from '../../state/mod.ts';
+import {
+  type Checked,
+  integer,
+  type Persist,
+  record,
+  refine,
+  section,
+  u8,
+} from '../../state/mod.ts';
 import { BUFFER_BYTES, checkDriveState, IdeDrive, TASK } from './drive.ts';
 import { COMMAND, ERROR, putString, STATUS, wordBytes } from './spec.ts';
 
@@ -42,7 +50,7 @@ const checkState = record({
   /** byte of the disc that is sent next, and how many follow */
   offset: integer(0, Number.MAX_SAFE_INTEGER),
   remaining: integer(0, Number.MAX_SAFE_INTEGER),
-  limit: u32,
+  limit: integer(0, 0xfffe),
   sense: u8,
   code: u8,
 });
@@ -75,7 +83,7 @@ export class AtapiCdrom extends IdeDrive {
     this.persist = section({
       name: this.name,
       version: 1,
-      check: checkState,
+      check: refine(checkState, (state) => this.#isPossible(state), 'the state of this drive'),
       save: () => ({
         drive: this.saveDrive(),
         offset: this.#offset,
@@ -97,7 +105,9 @@ export class AtapiCdrom extends IdeDrive {
   }
 
   protected resetDrive(): void {
+    this.#offset = 0;
     this.#remaining = 0;
+    this.#limit = 0;
     this.#sense = SENSE.none;
     this.#code = 0;
   }
@@ -286,6 +296,13 @@ export class AtapiCdrom extends IdeDrive {
     this.#remaining = 0;
     this.task[TASK.count] = REASON.done;
     this.fail((sense << 4) | ERROR.ABRT);
+  }
+
+  /** What is saved reaches no block beyond the disc; the host sends nothing but packets. */
+  #isPossible({ drive, offset, remaining, limit }: AtapiCdromState): boolean {
+    if (offset + remaining > this.#blocks * BLOCK_BYTES) return false;
+    if (remaining > 0 && limit === 0) return false;
+    return drive.direction !== 'out' || drive.buffer.length === PACKET_BYTES;
   }
 
   #senseData(): Uint8Array<ArrayBuffer> {

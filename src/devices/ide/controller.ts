@@ -43,10 +43,12 @@ export class IdeController {
   readonly function: PciFunction;
   readonly channels: readonly [IdeChannel, IdeChannel];
   readonly persist: Persist<IdeControllerState>;
+  readonly #masters: readonly BusMaster[];
 
   constructor(options: IdeControllerOptions) {
     const { memory, lines, drives } = options;
     const masters = [new BusMaster(memory), new BusMaster(memory)] as const;
+    this.#masters = masters;
     const channel = (index: 0 | 1): IdeChannel =>
       new IdeChannel({
         line: lines[index],
@@ -109,5 +111,6 @@ export class IdeController {
     this.function.reset();
     this.function.config.set(TIMING, 4, DECODE_ENABLED);
     for (const channel of this.channels) channel.reset();
+    for (const master of this.#masters) master.reset();
   }
 }

@@ -39,7 +39,8 @@ const checkShape = record({
 });
 export const checkDriveState = refine(
   checkShape,
-  ({ buffer, position }) => position <= buffer.length,
+  ({ buffer, position, direction }) =>
+    direction === undefined ? buffer.length === 0 && position === 0 : position < buffer.length,
   'a transfer within its buffer',
 );
 export type DriveState = Checked<typeof checkDriveState>;
@@ -78,6 +79,7 @@ export abstract class IdeDrive {
   /** Power-on, software reset, DEVICE RESET. */
   reset(): void {
     this.endTransfer();
+    this.command = 0;
     this.task.set([0, 1, 1, this.signature[0], this.signature[1]]);
     this.device = 0;
     this.error = 1; // diagnostic code: no fault
@@ -147,6 +149,7 @@ export abstract class IdeDrive {
     const direction = this.#direction;
     const block = this.#buffer;
     this.#direction = undefined;
+    this.#buffer = new Uint8Array(0);
     this.#position = 0;
     this.status &= ~STATUS.DRQ;
     if (direction === 'in') this.blockSent();
