@@ -1,4 +1,4 @@
-const FIRST_BYTES = 4096;
+import { givePiece, takePiece } from './byte-pool.ts';
 
 /**
  * A first-in, first-out queue of bytes that can be read at any distance from its front: what was sent and not yet
@@ -25,7 +25,7 @@ export class ByteQueue {
     const start = (this.#head + this.#length) & (capacity - 1);
     const first = Math.min(bytes.length, capacity - start);
     this.#ring.set(bytes.subarray(0, first), start);
-    this.#ring.set(bytes.subarray(first), 0);
+    if (first < bytes.length) this.#ring.set(bytes.subarray(first), 0);
     this.#length += bytes.length;
   }
 
@@ -42,12 +42,12 @@ export class ByteQueue {
   skip(count: number): void {
     this.#length -= count;
     this.#head = (this.#head + count) & (this.#ring.length - 1);
-    // A little memory stays for the next bytes.
-    if (this.#length === 0 && this.#ring.length > FIRST_BYTES) this.clear();
+    if (this.#length === 0) this.clear();
   }
 
   /** Drops everything, and gives the memory back. */
   clear(): void {
+    givePiece(this.#ring);
     this.#ring = new Uint8Array(0);
     this.#head = 0;
     this.#length = 0;
@@ -55,10 +55,9 @@ export class ByteQueue {
 
   #reserve(bytes: number): void {
     if (bytes <= this.#ring.length) return;
-    let capacity = Math.max(FIRST_BYTES, this.#ring.length);
-    while (capacity < bytes) capacity *= 2;
-    const grown = new Uint8Array(capacity);
+    const grown = takePiece(Math.max(bytes, 2 * this.#ring.length));
     if (this.#length > 0) this.copy(0, this.#length, grown, 0);
+    givePiece(this.#ring);
     this.#ring = grown;
     this.#head = 0;
   }
