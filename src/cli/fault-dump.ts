@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { arch, platform, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MachineFault } from '../client/mod.ts';
+import type { MachineFault } from '../client/mod.ts';
 import { version } from './version.ts';
 
 /**
@@ -10,7 +10,7 @@ import { version } from './version.ts';
  */
 export function dumpFault(error: unknown, arguments_: readonly string[]): string {
   const fault = error instanceof Error ? error : new Error(String(error));
-  const detail = fault instanceof MachineFault ? fault.detail : (fault.stack ?? fault.message);
+  const detail = (fault as Partial<MachineFault>).detail ?? fault.stack ?? fault.message;
   const stamp = new Date().toISOString().replace(/[:.]/g, '-');
   const path = join(tmpdir(), `vivarium-fault-${stamp}-${process.pid}.txt`);
   const text = [

@@ -1,5 +1,5 @@
 /** The entry of the command `viv`; `bin/viv` calls it under a Node that is new enough. */
-import { VivariumError } from '../client/mod.ts';
+import { VivariumError } from '../util/mod.ts';
 import { EXIT_FAULT, EXIT_USER } from './exit-code.ts';
 import { dumpFault } from './fault-dump.ts';
 import { say } from './messages.ts';

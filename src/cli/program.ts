@@ -1,9 +1,9 @@
 import { Command, CommanderError } from 'commander';
-import { VivariumError } from '../client/mod.ts';
+import { VivariumError } from '../util/mod.ts';
 import { addDiskCommand } from './disk/command.ts';
-import { kernelOfImage } from './image.ts';
+import { addMachineCommands } from './machines/command.ts';
 import { say } from './messages.ts';
-import { type RunSettings, run } from './run.ts';
+import type { RunSettings } from './run.ts';
 import { addRunOptions, notYet, type RunOptions, refuseLaterOptions } from './run-options.ts';
 import { version } from './version.ts';
 
@@ -16,7 +16,7 @@ Exit codes: 0 the guest powered off, its own code with --debug-exit, 124 on --ti
 70 a fault of Vivarium (with a dump file).`;
 
 /** Commands that the command line reserves for later. */
-const laterCommands = 'ls inspect console exec cp stop snapshot clone migrate doctor'.split(' ');
+const laterCommands = 'exec cp snapshot clone migrate doctor'.split(' ');
 
 /** Parses the command line and does what it says; returns the exit code. */
 export async function runProgram(arguments_: string[], settings: RunSettings): Promise<number> {
@@ -46,8 +46,16 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
     if (image !== undefined && given.kernel !== undefined) {
       throw new VivariumError('option-invalid', 'name either IMAGE or --kernel, not both');
     }
+    // What follows needs the whole machine; other commands start faster without it.
+    const [{ kernelOfImage }, { run }] = await Promise.all([
+      import('./image.ts'),
+      import('./run.ts'),
+    ]);
     const kernel = image === undefined ? given.kernel : await kernelOfImage(image);
     code = await run(kernel === undefined ? given : { ...given, kernel }, settings);
+  });
+  addMachineCommands(program, (ending) => {
+    code = ending;
   });
   addDiskCommand(program);
   for (const name of laterCommands) addLaterCommand(program, name);

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type DiskOptions, VivariumError } from '../client/mod.ts';
+import type { DiskOptions } from '../client/mod.ts';
+import { VivariumError } from '../util/mod.ts';
 
 import { parseDisk } from './disk-option.ts';
 
@@ -14,6 +15,7 @@ export interface RunOptions {
   readonly disk: readonly DiskOptions[];
   readonly net: string;
   readonly publish: readonly string[];
+  readonly volume: readonly string[];
   readonly netDump?: string;
   readonly memory: string;
   readonly cpus: number;
@@ -24,6 +26,10 @@ export interface RunOptions {
   /** commander's name for `--no-reboot`: false when it is given */
   readonly reboot: boolean;
   readonly timeout?: number;
+  /** what other commands call the machine */
+  readonly name?: string;
+  /** in the background */
+  readonly detach?: boolean;
   /** true: to standard error; text: to that file */
   readonly stats?: true | string;
 }
@@ -80,7 +86,17 @@ export function addRunOptions(command: Command): Command {
       (text: string, ports: readonly string[]) => [...ports, text],
       [],
     )
+    .option(
+      '-v, --volume <folder>',
+      'HOST:GUEST[:ro]: a directory or file of this host that the guest sees at GUEST; repeatable.\n' +
+        'Our own guest mounts it; elsewhere, mount -t virtiofs viv0 GUEST mounts the first.\n' +
+        'uid=N,gid=N after ro or in its place: whose the files are in the guest, root by default',
+      (text: string, folders: readonly string[]) => [...folders, text],
+      [],
+    )
     .option('--net-dump <file>', 'capture every frame, for tcpdump or Wireshark')
+    .option('--name <name>', 'what other commands call the machine; one is made up by default')
+    .option('-d, --detach', 'run in the background: viv logs, viv attach and viv stop reach it')
     .option('--debug-exit', 'a guest write of N to port 0xf4 exits with (N<<1)|1', false)
     .option('--no-reboot', 'exit when the guest resets instead of starting it again')
     .option('--timeout <seconds>', 'stop after so long, with exit code 124', seconds)

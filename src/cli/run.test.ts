@@ -220,8 +220,8 @@ describe('viv run', { timeout: 60_000 }, () => {
 
   test('refuses commands of later versions and unknown ones', async () => {
     assert.match(
-      (await spawnViv('ls', '-a').ended).stderr,
-      /^viv: the command ls is not there yet\n$/,
+      (await spawnViv('migrate', '-a').ended).stderr,
+      /^viv: the command migrate is not there yet\n$/,
     );
     const { code, stderr } = await spawnViv('dance').ended;
     assert.match(stderr, /^viv: unknown command 'dance'/);

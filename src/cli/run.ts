@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 import { Machine, type MachineEnd } from '../client/mod.ts';
+import { BackgroundProcess } from '../daemon/mod.ts';
+import { detach } from './detach.ts';
 import { describeEnd, EXIT_OK, EXIT_SIGNAL, EXIT_TIMEOUT, EXIT_USER } from './exit-code.ts';
+import { MachinePlace } from './machine-place.ts';
 import { Progress, say } from './messages.ts';
 import type { RunOptions } from './run-options.ts';
 import { openSerial } from './serial/open.ts';
@@ -27,19 +30,26 @@ type Ending =
 
 /** `viv run`: one machine from power-on to its end. Returns the exit code; throws what `Machine` throws. */
 export async function run(options: RunOptions, settings: RunSettings): Promise<number> {
-  const signals = new SignalWatch();
-  const serial = await openSerial(options.serial);
+  const background = BackgroundProcess.take();
+  if (options.detach === true && background === undefined) return await detach();
+  const signals = new SignalWatch(background === undefined);
+  const place = await MachinePlace.take(options, background);
   try {
-    const created = createMachine(options, settings);
-    const machine = await Promise.race([created, signals.first]);
-    if (typeof machine === 'number') return machine;
+    const serial = await openSerial(options.serial, place.logDirectory);
     try {
-      return await runMachine(machine, serial, signals, options);
+      const created = createMachine(options, settings);
+      const machine = await Promise.race([created, signals.first]);
+      if (typeof machine === 'number') return machine;
+      try {
+        return await runMachine(machine, serial, signals, options, place);
+      } finally {
+        await machine.stop();
+      }
     } finally {
-      await machine.stop();
+      serial.close();
     }
   } finally {
-    serial.close();
+    place.leave();
   }
 }
 
@@ -58,6 +68,7 @@ async function createMachine(options: RunOptions, settings: RunSettings): Promis
       consoleDevice: options.console === 'virtio' ? 'virtio' : 'serial',
       net: options.net,
       publish: options.publish,
+      folders: options.volume,
       netDump: options.netDump,
       memory: options.memory,
       cpus: options.cpus,
@@ -79,7 +90,9 @@ async function runMachine(
   serial: Serial,
   signals: SignalWatch,
   options: RunOptions,
+  place: MachinePlace,
 ): Promise<number> {
+  place.serve(machine);
   serial.connect(machine.console);
   const timer = Promise.withResolvers<Ending>();
   const timeout =
@@ -87,6 +100,7 @@ async function runMachine(
       ? undefined
       : setTimeout(() => timer.resolve({ kind: 'timeout' }), options.timeout * 1000);
   await machine.start();
+  await place.started();
   const ending = await Promise.race<Ending>([
     machine.wait().then((end) => ({ kind: 'machine', end })),
     signals.first.then(endingOfSignal),
@@ -103,6 +117,7 @@ async function runMachine(
   if (message !== undefined) say(message, isAtLineStart);
   if (options.console === 'vga') await showScreen(machine);
   if (options.stats !== undefined) writeStats(await machine.stats(), options.stats);
+  place.ended(code);
   return code;
 }
 

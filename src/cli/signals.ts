@@ -18,7 +18,8 @@ export class SignalWatch {
   #first = Promise.withResolvers<number>();
   #firstAt: number | undefined;
 
-  constructor() {
+  /** `ofChannel`: whoever started this process over a channel may end it by going away. */
+  constructor(ofChannel = true) {
     for (const signal of SIGNALS) {
       process.on(signal, () => {
         const code = EXIT_SIGNAL + constants.signals[signal];
@@ -28,6 +29,7 @@ export class SignalWatch {
         if (!isEcho && signal !== PATIENT) process.exit(code);
       });
     }
+    if (!ofChannel) return;
     // Whoever started this process over a channel is gone: as if the terminal had closed.
     process.on('disconnect', () => this.#first.resolve(EXIT_SIGNAL + constants.signals.SIGHUP));
     process.channel?.unref();

@@ -1,5 +1,8 @@
 /** Bytes of past output kept for the first reader while nobody reads. */
 const BACKLOG_BYTES = 256 * 1024;
+/** Bytes kept of the line that is being printed. */
+const LINE_BYTES = 1024;
+const NEWLINE = 0x0a;
 
 interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -22,6 +25,7 @@ export class ConsoleOutput {
   #backlog: Uint8Array<ArrayBuffer>[] = [];
   #backlogBytes = 0;
   #hasEnded = false;
+  #line = new Uint8Array();
 
   /** `consumed` is told how many bytes every reader has taken. */
   constructor(consumed: (bytes: number) => void) {
@@ -29,6 +33,7 @@ export class ConsoleOutput {
   }
 
   push(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#followLine(bytes);
     if (this.#readers.size === 0) {
       this.#keep(bytes);
       this.#consumed(bytes.length);
@@ -39,6 +44,11 @@ export class ConsoleOutput {
       reader.queue.push(chunk);
       reader.wake?.();
     }
+  }
+
+  /** What was printed since the last line end: a prompt, mostly. At most its last 1024 bytes. */
+  get currentLine(): Uint8Array<ArrayBuffer> {
+    return this.#line;
   }
 
   /** Gives back the end of what was read: the next reader gets it first. */
@@ -89,6 +99,12 @@ export class ConsoleOutput {
     }
   }
 
+  #followLine(bytes: Uint8Array<ArrayBuffer>): void {
+    const end = bytes.lastIndexOf(NEWLINE);
+    const line = end < 0 ? Uint8Array.of(...this.#line, ...tail(bytes)) : bytes.subarray(end + 1);
+    this.#line = tail(line).slice();
+  }
+
   #release(chunk: Chunk): void {
     chunk.waiting--;
     if (chunk.waiting === 0) this.#consumed(chunk.bytes.length);
@@ -109,4 +125,8 @@ export class ConsoleOutput {
     this.#backlogBytes = 0;
     return chunks;
   }
+}
+
+function tail(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return bytes.subarray(Math.max(0, bytes.length - LINE_BYTES));
 }

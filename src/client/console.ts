@@ -32,6 +32,11 @@ export class MachineConsole implements AsyncIterable<Uint8Array<ArrayBuffer>> {
     return this.bytes();
   }
 
+  /** What stands on the line that the guest is printing now: a prompt, mostly. At most 1024 bytes. */
+  get currentLine(): Uint8Array<ArrayBuffer> {
+    return this.#output.currentLine;
+  }
+
   /** The same as a web stream. */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return ReadableStream.from(this.bytes());
