@@ -3,6 +3,7 @@ import type { BoardConfig } from '../machine/config.ts';
 import { defaultGuest } from '../platform/node/mod.ts';
 import { cdromConfig, diskConfig } from './disks.ts';
 import { loadFirmware } from './firmware.ts';
+import { folderTag, mountParameter } from './folders.ts';
 import { type OwnBytes, readImage } from './images.ts';
 import type { CheckedNetwork } from './network.ts';
 import type { CheckedOptions } from './options.ts';
@@ -34,6 +35,7 @@ export async function buildConfig(
       ...options.disks.map(diskConfig),
       ...(options.cdrom === undefined ? [] : [cdromConfig]),
     ],
+    folders: options.folders.map((_folder, index) => ({ tag: folderTag(index) })),
     ...(network === undefined ? {} : { network: { mac: network.mac } }),
   };
   const startsFromDisc = options.cdrom !== undefined && options.kernel === undefined;
@@ -45,7 +47,8 @@ export async function buildConfig(
   // Our own guest uses the console that the machine was given.
   const isOurs = options.kernel === undefined && options.cmdline === undefined;
   const onVirtio = isOurs && options.consoleDevice === 'virtio' ? 'console=hvc0' : undefined;
-  const cmdline = [options.cmdline ?? guest.cmdline, onVirtio, options.appendCmdline]
+  const mounts = options.folders.map(mountParameter);
+  const cmdline = [options.cmdline ?? guest.cmdline, onVirtio, ...mounts, options.appendCmdline]
     .filter((part) => part !== undefined && part !== '')
     .join(' ');
   return {

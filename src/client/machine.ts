@@ -13,6 +13,7 @@ import { ConsoleInput } from './console-input.ts';
 import { ConsoleOutput } from './console-output.ts';
 import { diskSources } from './disks.ts';
 import { MachineFault } from './fault.ts';
+import { folderSources } from './folders.ts';
 import { buildConfig } from './guest-config.ts';
 import { type CheckedNetwork, checkNetwork, type ForwardedPort } from './network.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
@@ -75,6 +76,7 @@ export class Machine implements AsyncDisposable {
         config,
         noReboot,
         disks: diskSources(checked),
+        folders: folderSources(checked.folders),
         control: this.#control.buffer,
         ...(network === undefined ? {} : { network: network.memory }),
         ...(boardModule === undefined ? {} : { boardModule }),
@@ -90,6 +92,7 @@ export class Machine implements AsyncDisposable {
   static async create(options: MachineOptions = {}): Promise<Machine> {
     const checked = checkOptions(options);
     const network = checkNetwork(checked);
+    folderSources(checked.folders);
     const imageLock = lockDisks(diskSources(checked));
     try {
       return await Machine.#create(checked, network, imageLock);

@@ -4,6 +4,7 @@ export { VivariumError } from '../util/mod.ts';
 export type { MachineConsole } from './console.ts';
 export type { DiskOptions } from './disks.ts';
 export { MachineFault } from './fault.ts';
+export type { FolderOptions } from './folders.ts';
 export { why } from './images.ts';
 export { Machine, type MachineState } from './machine.ts';
 export { parseMemorySize } from './memory-size.ts';

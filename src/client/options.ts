@@ -3,6 +3,7 @@ import type { EngineName } from '../machine/config.ts';
 import { VivariumError } from '../util/mod.ts';
 import { parseCpu } from '../x86/cpuid/mod.ts';
 import { cdromSchema, type DiskOptions, disksSchema } from './disks.ts';
+import { type FolderOptions, foldersSchema } from './folders.ts';
 import { parseMemorySize } from './memory-size.ts';
 
 /** What a machine is made of. Everything has a default: `{}` is the default guest. */
@@ -27,6 +28,11 @@ export interface MachineOptions {
   readonly appendCmdline?: string | undefined;
   /** disks, in the order in which the guest finds them; a path stands for a disk without options */
   readonly disks?: readonly (string | DiskOptions)[] | undefined;
+  /**
+   * directories and files of this host that the guest sees: `HOST:GUEST[:ro]`, or a description. The guest's
+   * start-up mounts them at GUEST; elsewhere, `mount -t virtiofs viv0 GUEST` mounts the first
+   */
+  readonly folders?: readonly (string | FolderOptions)[] | undefined;
   /** `none` (the default) or `user`, which may name what the guest reaches: `user,allow=RULE,...` */
   readonly net?: string | undefined;
   /** ports of the host that lead into the guest: `[ADDRESS:]HOST:GUEST[/udp]`; need a network */
@@ -104,6 +110,7 @@ const schema = z.strictObject({
     .enum(['serial', 'virtio'], { error: 'must be serial or virtio' })
     .default('serial'),
   disks: disksSchema,
+  folders: foldersSchema,
   net: z.string({ error: 'must be text' }).default('none'),
   publish: z.array(z.string({ error: 'must be text' })).default([]),
   netDump: z.string({ error: 'must be a path' }).optional(),

@@ -39,9 +39,44 @@ if [ -e /sys/class/net/eth0 ]; then
   ip link set eth0 up
   udhcpc -i eth0 -q -n -f -t 5 -T 1 -A 1 >/dev/null 2>&1 || echo 'eth0: no answer from DHCP'
 fi
+[ -x /etc/init.d/folders ] && /etc/init.d/folders
 [ -s /etc/modules ] && while read -r module; do insmod "$module"; done </etc/modules
 [ -x /etc/rc.local ] && /etc/rc.local
 true
+`;
+
+/**
+ * /etc/init.d/folders: mounts what the kernel's command line names in `vivarium.mount=TAG:PATH[:OPTION,...]`, with the
+ * options `ro` and `file=NAME`. Of a shared file a folder is mounted that holds nothing else, and bound to PATH.
+ */
+const folders = `#!/bin/sh
+decode() {
+  printf '%b' "$(printf '%s' "$1" | sed 's/%/\\\\x/g')"
+}
+share() {
+  IFS=:
+  set -f -- $1
+  unset IFS
+  path=$(decode "$2")
+  case ",$3," in *,ro,*) mode=ro ;; *) mode=rw ;; esac
+  case ",$3," in
+    *,file=*)
+      name=\${3#*file=}
+      name=$(decode "\${name%%,*}")
+      mkdir -p "/run/folders/$1" "\${path%/*}/"
+      mount -t virtiofs -o $mode "$1" "/run/folders/$1" || return
+      [ -e "$path" ] || : >"$path"
+      mount -o bind "/run/folders/$1/$name" "$path"
+      ;;
+    *)
+      mkdir -p "$path"
+      mount -t virtiofs -o $mode "$1" "$path"
+      ;;
+  esac
+}
+for word in $(cat /proc/cmdline); do
+  case "$word" in vivarium.mount=*) share "\${word#*=}" ;; esac
+done
 `;
 
 /** /etc/udhcpc/default.script: what busybox's DHCP client calls with what it has learned. */
@@ -122,6 +157,7 @@ export const initFiles: readonly InitFile[] = [
   { path: 'etc/group', mode: 0o644, text: group },
   { path: 'etc/hostname', mode: 0o644, text: 'vivarium\n' },
   { path: 'etc/hosts', mode: 0o644, text: hosts },
+  { path: 'etc/init.d/folders', mode: 0o755, text: folders },
   { path: 'etc/init.d/rcK', mode: 0o755, text: rcK },
   { path: 'etc/init.d/rcS', mode: 0o755, text: rcS },
   { path: 'etc/inittab', mode: 0o644, text: inittab },

@@ -14,6 +14,8 @@ export const DEVICE_MODULES: readonly string[] = [
   'virtio_console',
   'virtio_rng',
   'virtio_balloon',
+  'virtiofs',
+  'vmw_vsock_virtio_transport',
 ];
 
 /** Where the package keeps those, and what they need. */
@@ -23,6 +25,8 @@ const MODULE_FOLDERS = [
   'drivers/char',
   'drivers/net',
   'net/core',
+  'net/vmw_vsock',
+  'fs/fuse',
 ];
 
 /** True for the files of a kernel package among which the drivers are. */

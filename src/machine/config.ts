@@ -1,4 +1,4 @@
-import type { BlockBackend, Link } from '../bus/mod.ts';
+import type { BlockBackend, FileServer, Link } from '../bus/mod.ts';
 
 /** Which engine runs the vCPUs; see DESIGN section 2. */
 export type EngineName = 'bt' | 'interp' | 'reference' | 'kvm';
@@ -28,6 +28,12 @@ export interface NetworkConfig {
   readonly mac: Uint8Array;
 }
 
+/** A shared folder, whose files are `BoardHost.folders` of the same place. */
+export interface FolderConfig {
+  /** by which the guest mounts it, up to 36 bytes */
+  readonly tag: string;
+}
+
 /** A plain, validated description of a machine. Bytes are already in memory: the core does no I/O. */
 export interface BoardConfig {
   /** guest memory in bytes, a multiple of 4 KiB */
@@ -50,6 +56,7 @@ export interface BoardConfig {
   readonly balloon?: boolean;
   /** a virtio console beside the serial one; input goes to it once the guest has opened it */
   readonly virtioConsole?: boolean;
+  readonly folders?: readonly FolderConfig[];
   /** a network card on `BoardHost.network` */
   readonly network?: NetworkConfig;
 }
@@ -68,6 +75,8 @@ export interface BoardHost {
   fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** Contents of `BoardConfig.disks`; they outlive a board that is reset. */
   readonly disks?: readonly BlockBackend[];
+  /** The files of `BoardConfig.folders`; they outlive a board that is reset. */
+  readonly folders?: readonly FileServer[];
   /** What the network card is connected to; it outlives a board that is reset. */
   readonly network?: Link;
 }

@@ -24,6 +24,8 @@ export const PCI_SLOT = {
   vga: 6,
   ide: 7,
   firstDisk: 8,
+  /** shared folders take this one and those before it */
+  lastFolder: 31,
 } as const;
 export const PCI_IO_WINDOW = { start: 0x1000, end: 0xffff } as const;
 export const IOAPIC_GPA = 0xfec0_0000;

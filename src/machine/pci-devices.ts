@@ -7,6 +7,7 @@ import {
   VirtioBlk,
   VirtioConsole,
   type VirtioDevice,
+  VirtioFs,
   VirtioNet,
   VirtioPci,
   VirtioRng,
@@ -42,8 +43,10 @@ export interface PciDevices {
 export function plugPciDevices(options: PciDevicesOptions): PciDevices {
   const { config, host, pci } = options;
   const disks = config.disks ?? [];
-  if (disks.length > DISK_SLOTS) {
-    throw new VivariumError('too-many-disks', `a machine has room for ${DISK_SLOTS} disks`);
+  const folders = config.folders ?? [];
+  if (disks.length + folders.length > DISK_SLOTS) {
+    const message = `a machine has room for ${DISK_SLOTS} disks and shared folders together`;
+    throw new VivariumError('too-many-disks', message);
   }
   const counters: Record<string, () => unknown> = {};
   for (const [index, disk] of disks.entries()) {
@@ -74,6 +77,16 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
     const { memory, sendMsi } = options;
     pci.plug(slot, 0, new VirtioPci({ device, memory, sendMsi }).function);
   };
+  const shares = folders.map(({ tag }, index) => {
+    const server = host.folders?.[index];
+    if (server === undefined) throw new Error(`folder ${index} has no files`);
+    // Whoever used it before this board is gone.
+    server.reset();
+    const device = new VirtioFs({ name: `virtio-fs-${index}`, tag, server });
+    plugVirtio(PCI_SLOT.lastFolder - index, device);
+    counters[device.name] = () => ({ ...device.counters });
+    return device;
+  });
   const { fillRandom } = host;
   if (config.rng === true && fillRandom !== undefined) {
     plugVirtio(PCI_SLOT.rng, new VirtioRng({ name: 'virtio-rng-0', fillRandom }));
@@ -95,7 +108,11 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
   });
   return {
     consoleInput: (bytes) => (virtioConsole?.isOpen() ? virtioConsole.receive(bytes) : undefined),
-    poll: () => card?.poll() ?? false,
+    poll() {
+      let hasNews = card?.poll() ?? false;
+      for (const share of shares) hasNews = share.poll() || hasNews;
+      return hasNews;
+    },
     stats: () =>
       Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, count()])),
   };

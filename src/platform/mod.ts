@@ -7,6 +7,7 @@ export {
 } from './machine-thread/machine-loop.ts';
 export type {
   DiskSource,
+  FolderSource,
   MachineEnd,
   MachineMessage,
   MachineStart,

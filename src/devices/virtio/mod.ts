@@ -7,6 +7,7 @@ export {
 } from './console/device.ts';
 export type { VirtioDevice, VirtioDriver } from './device.ts';
 export { readStructure } from './device.ts';
+export { type FsCounters, VirtioFs, type VirtioFsOptions } from './fs/device.ts';
 export {
   type NetCounters,
   VirtioNet,

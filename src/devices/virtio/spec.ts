@@ -1,7 +1,15 @@
 /** Constants of "Virtual I/O Device (VIRTIO) Version 1.2" that all devices share. */
 
 /** Device types, section 5. */
-export const VIRTIO_ID = { net: 1, block: 2, console: 3, rng: 4, balloon: 5 } as const;
+export const VIRTIO_ID = {
+  net: 1,
+  block: 2,
+  console: 3,
+  rng: 4,
+  balloon: 5,
+  vsock: 19,
+  fs: 26,
+} as const;
 
 /** Feature bits of every device, section 6. */
 export const VIRTIO_F_INDIRECT_DESC = 1n << 28n;

@@ -1,4 +1,4 @@
-import type { BlockBackend, Link } from '../../bus/mod.ts';
+import type { BlockBackend, FileServer, Link } from '../../bus/mod.ts';
 import type {
   BoardConfig,
   BoardHost,
@@ -48,6 +48,8 @@ export interface LoopHost {
   fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** contents of the disks; closed when the machine ends */
   readonly disks?: readonly BlockBackend[];
+  /** the files of shared folders */
+  readonly folders?: readonly FileServer[];
   /** the network that the machine is connected to */
   readonly network?: Link | undefined;
 }
@@ -203,6 +205,7 @@ export class MachineLoop {
       consoleOutput: (bytes) => this.#output.add(bytes),
       ...(fillRandom === undefined ? {} : { fillRandom }),
       ...(this.#host.disks === undefined ? {} : { disks: this.#host.disks }),
+      ...(this.#host.folders === undefined ? {} : { folders: this.#host.folders }),
       ...(this.#host.network === undefined ? {} : { network: this.#host.network }),
     });
   }

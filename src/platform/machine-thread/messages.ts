@@ -11,11 +11,24 @@ export interface DiskSource {
   readonly snapshot: boolean;
 }
 
+/** A shared folder of a machine, as its thread is told of it. */
+export interface FolderSource {
+  /** absolute, of a directory or a regular file */
+  readonly path: string;
+  /** the one file is shared, not what lies beside it */
+  readonly isFile: boolean;
+  readonly readOnly: boolean;
+  /** whose the files are in the guest */
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
 /** What a machine's thread is given when it starts. */
 export interface MachineStart {
   readonly config: BoardConfig;
   /** contents of `config.disks` */
   readonly disks?: readonly DiskSource[];
+  /** what stands behind `config.folders` */
+  readonly folders?: readonly FolderSource[];
   /** what `config.network` is connected to: memory of a `RingLink`, and a `Doorbell` */
   readonly network?: { readonly link: SharedArrayBuffer; readonly doorbell: SharedArrayBuffer };
   /** a guest reset ends the machine instead of starting it again */

@@ -27,7 +27,10 @@ export interface DefaultGuest {
   readonly kernelVersion: string;
 }
 
-/** What `guest/default.json` says; the files named lie beside it. */
+/** Another number for another choice of modules: what an older version has prepared lacks them. */
+const CONTENTS = 2;
+
+/** What `guest/default.N.json` says; the files named lie beside it. */
 interface Manifest {
   readonly kernelVersion: string;
   readonly kernel: CachedFile;
@@ -71,8 +74,8 @@ export async function defaultGuest(options: GuestSourceOptions = {}): Promise<De
 
 /** Guests from different archives are different guests. */
 function manifestName(mirror = process.env['VIVARIUM_MIRROR'] ?? ''): string {
-  if (mirror === '') return 'default.json';
-  return `default-${createHash('sha256').update(mirror).digest('hex').slice(0, 12)}.json`;
+  if (mirror === '') return `default.${CONTENTS}.json`;
+  return `default.${CONTENTS}-${createHash('sha256').update(mirror).digest('hex').slice(0, 12)}.json`;
 }
 
 async function load(cache: GuestCache, path: string): Promise<DefaultGuest | undefined> {

@@ -6,6 +6,7 @@ import { ControlBlock } from '../machine-thread/control-block.ts';
 import { type BoardMaker, MachineLoop } from '../machine-thread/machine-loop.ts';
 import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
 import { openDisks } from './disk/open-disks.ts';
+import { openFolders } from './folder/mod.ts';
 import { Doorbell } from './network/doorbell.ts';
 
 const ROOM_POLL_MILLISECONDS = 500;
@@ -60,6 +61,10 @@ try {
     post,
     fillRandom: (target) => void crypto.getRandomValues(target),
     disks: openDisks(start.disks ?? [], { onFull: waitForRoom, onRoom: tellOfRoom }),
+    folders: openFolders(start.folders ?? [], {
+      control: start.control,
+      notice: (text) => post({ kind: 'notice', text }),
+    }),
     network: connectNetwork(),
   });
   loop.run();
