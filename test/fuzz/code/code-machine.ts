@@ -1,0 +1,127 @@
+import { Bus, type InterruptController } from '../../../src/bus/mod.ts';
+import {
+  CODE_CACHE_BYTES,
+  InterpVcpu,
+  ReferenceVcpu,
+  type VcpuExit,
+  type VcpuHost,
+} from '../../../src/engine/mod.ts';
+import { FramePool, GuestMemory, PAGE_BYTES } from '../../../src/memory/mod.ts';
+import { CpuModel, parseCpu } from '../../../src/x86/cpuid/mod.ts';
+import { buildOpcodeTable, type CpuState, helpers, instructions } from '../../../src/x86/mod.ts';
+import { STATE } from '../../../src/x86/state.ts';
+import { RAM_BYTES } from './layout.ts';
+
+export type EngineName = 'reference' | 'handlers' | 'regions';
+
+/** No interrupt ever comes; the task priority is a register like others. */
+class SilentInterrupts implements InterruptController {
+  taskPriority = 0;
+  tscDeadline = 0n;
+  hasInterrupt(): boolean {
+    return false;
+  }
+  acknowledge(): number {
+    return 0;
+  }
+  takeNmi(): boolean {
+    return false;
+  }
+  readApicBase(): bigint {
+    return 0xfee0_0900n;
+  }
+  writeApicBase(): boolean {
+    return false;
+  }
+  readX2apic(): undefined {
+    return undefined;
+  }
+  writeX2apic(): boolean {
+    return false;
+  }
+}
+
+/** How a run ended, and everything a guest could see of it. */
+export interface Ending {
+  readonly exit: VcpuExit;
+  /** the state block, flags put together */
+  readonly state: Uint8Array;
+  readonly flags: number;
+  readonly taskPriority: number;
+  readonly memory: Uint8Array;
+}
+
+/** One engine's vCPU with a little memory, which runs one case after the other. */
+export class CodeMachine {
+  readonly name: EngineName;
+  readonly vcpu: InterpVcpu | ReferenceVcpu;
+  readonly #memory: GuestMemory;
+  readonly #interrupts = new SilentInterrupts();
+  readonly #now = new Uint8Array(RAM_BYTES);
+
+  constructor(name: EngineName) {
+    this.name = name;
+    const pool = new FramePool(
+      GuestMemory.poolBytes(RAM_BYTES) + CODE_CACHE_BYTES + 64 * PAGE_BYTES + 2 ** 24,
+    );
+    this.#memory = new GuestMemory(pool, [{ start: 0, bytes: RAM_BYTES }]);
+    const model = new CpuModel({
+      features: parseCpu('max'),
+      tscKhz: 1_000_000,
+      apicId: 0,
+      cpuCount: 1,
+    });
+    const host: VcpuHost = {
+      memory: this.#memory,
+      mmio: new Bus('mmio'),
+      ports: new Bus('ports'),
+      interrupts: this.#interrupts,
+      model,
+      readTsc: () => 0x1234_5678_9abcn,
+      readMsr: () => undefined,
+      writeMsr: () => false,
+      hypercall: () => false,
+    };
+    const table = buildOpcodeTable(instructions);
+    this.vcpu =
+      name === 'reference'
+        ? new ReferenceVcpu(host, table, helpers)
+        : new InterpVcpu(
+            host,
+            table,
+            helpers,
+            name === 'regions' ? { regions: { heat: 1, eager: true } } : {},
+          );
+  }
+
+  /** Runs from memory `image` and the state that `enter` gives, for about `budget` instructions. */
+  run(image: Uint8Array, enter: (state: CpuState) => void, budget: number): Ending {
+    this.#load(image);
+    const { vcpu } = this;
+    const { state } = vcpu;
+    state.u8.fill(0, 0, STATE.bounce);
+    state.set64(STATE.pat, 0x0007_0406_0007_0406n);
+    this.#interrupts.taskPriority = 0;
+    enter(state);
+    vcpu.stateChanged();
+    const exit = vcpu.run(budget);
+    this.#memory.read(0, this.#now);
+    return {
+      exit,
+      state: state.u8.slice(),
+      flags: state.getFlags(),
+      taskPriority: this.#interrupts.taskPriority,
+      memory: this.#now,
+    };
+  }
+
+  /** Writes the pages that differ from `image`. */
+  #load(image: Uint8Array): void {
+    this.#memory.read(0, this.#now);
+    for (let page = 0; page < RAM_BYTES; page += PAGE_BYTES) {
+      const wanted = image.subarray(page, page + PAGE_BYTES);
+      if (Buffer.compare(wanted, this.#now.subarray(page, page + PAGE_BYTES)) === 0) continue;
+      this.#memory.write(page, wanted);
+    }
+  }
+}
