@@ -17,6 +17,7 @@ import {
   Rtc,
   Uart16550,
 } from '../devices/mod.ts';
+import type { Picture, Vga } from '../devices/vga/mod.ts';
 import {
   CODE_CACHE_BYTES,
   InterpVcpu,
@@ -36,16 +37,18 @@ import type { BoardConfig, BoardHost, MachineStats, RunOutcome, StopReason } fro
 import { describeShutdown } from './fault-report.ts';
 import {
   checkFirmwareImage,
+  checkFirmwareMemory,
   firmwareTablesGpa,
   installFirmware,
   plugIde,
-  romRange,
-  Video,
+  plugVideo,
+  VIDEO_MEMORY_BYTES,
 } from './firmware/mod.ts';
 import { KvmClock } from './kvm-clock.ts';
 import {
   APIC_TIMER_HZ,
   ECAM,
+  HIGH_RAM_START,
   IOAPIC_GPA,
   IOAPIC_ID,
   IRQ,
@@ -81,7 +84,7 @@ export class Board {
   readonly #acpiPm: AcpiPm;
   readonly #apic: LocalApic;
   readonly #cards: PciDevices;
-  #video: Video | undefined;
+  #video: Vga | undefined;
   #stop: StopReason | undefined;
   /** measured speed, to turn guest time into instruction budgets */
   #instructionsPerNanosecond = 0.03;
@@ -102,14 +105,14 @@ export class Board {
     this.clock = clock;
     const { firmware } = config;
     if (firmware !== undefined) checkFirmwareImage(firmware.image);
-    const rom = firmware === undefined ? [] : [romRange(firmware.image)];
-    const ranges = [...ramRanges(config.memoryBytes), ...rom];
+    const hasVideo = firmware !== undefined;
+    if (firmware !== undefined) checkFirmwareMemory(config.memoryBytes);
+    const deviceBytes = (firmware?.image.length ?? 0) + (hasVideo ? VIDEO_MEMORY_BYTES : 0);
     const pool = new FramePool(
-      GuestMemory.poolBytes(config.memoryBytes + (firmware?.image.length ?? 0)) +
-        CODE_CACHE_BYTES +
-        OVERHEAD_BYTES,
+      GuestMemory.poolBytes(config.memoryBytes + deviceBytes) + CODE_CACHE_BYTES + OVERHEAD_BYTES,
     );
-    const memory = new GuestMemory(pool, ranges);
+    const ranges = ramRanges(config.memoryBytes, hasVideo);
+    const memory = new GuestMemory(pool, ranges, hasVideo ? HIGH_RAM_START : 0);
     this.memory = memory;
 
     const ports = new Bus('I/O ports');
@@ -198,7 +201,7 @@ export class Board {
     for (const [port, length, bank] of portMap) ports.map(port, length, bank);
     mmio.map(ECAM.gpa, (ECAM.lastBus + 1) * 2 ** 20, pci.ecam);
     plugIde({ config, host, ports, pci, memory, line: isa });
-    if (firmware !== undefined) this.#video = new Video({ clock, ports, pci, memory });
+    if (hasVideo) this.#video = plugVideo({ clock, ports, mmio, pci, memory });
     this.#cards = plugPciDevices({ config, host, pci, memory, clock, sendMsi });
 
     // Processor.
@@ -338,7 +341,12 @@ export class Board {
 
   /** Lines of the text on the machine's screen; undefined when it has none or shows graphics. */
   screenText(): string[] | undefined {
-    return this.#video?.text();
+    return this.#video?.lines();
+  }
+
+  /** What the machine's screen shows; undefined when it has none or shows nothing. */
+  screenPicture(): Picture | undefined {
+    return this.#video?.picture();
   }
 
   stats(): MachineStats {

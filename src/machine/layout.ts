@@ -8,6 +8,8 @@ export const LOW_RAM_LIMIT = 0xc000_0000;
 export const HIGH_RAM_START = 0x1_0000_0000;
 /** The PC's hole: video memory and firmware, 640 KiB to 1 MiB. Held as RAM, reserved for firmware tables. */
 export const LEGACY_HOLE = { start: 0xa_0000, end: 0x10_0000 } as const;
+/** Where a graphics card answers, if there is one. */
+export const VIDEO_WINDOW = { start: 0xa_0000, end: 0xc_0000 } as const;
 /** End of conventional memory that a kernel may use: the last KiB stands for the extended BIOS data area. */
 export const CONVENTIONAL_END = 0x9_fc00;
 

@@ -1,11 +1,26 @@
 import type { RamRange } from '../memory/mod.ts';
 import { E820, type E820Entry } from './boot/mod.ts';
-import { CONVENTIONAL_END, ECAM, HIGH_RAM_START, LEGACY_HOLE, LOW_RAM_LIMIT } from './layout.ts';
+import {
+  CONVENTIONAL_END,
+  ECAM,
+  HIGH_RAM_START,
+  LEGACY_HOLE,
+  LOW_RAM_LIMIT,
+  VIDEO_WINDOW,
+} from './layout.ts';
 
-/** RAM of a machine with `bytes` of memory: below the PCI hole, the rest above 4 GiB. */
-export function ramRanges(bytes: number): RamRange[] {
+/**
+ * RAM of a machine with `bytes` of memory: below the PCI hole, the rest above 4 GiB. The legacy video
+ * window is RAM too, unless there is a graphics card.
+ */
+export function ramRanges(bytes: number, hasVideo = false): RamRange[] {
   const low = Math.min(bytes, LOW_RAM_LIMIT);
-  const ranges: RamRange[] = [{ start: 0, bytes: low }];
+  const ranges: RamRange[] = hasVideo
+    ? [
+        { start: 0, bytes: VIDEO_WINDOW.start },
+        { start: VIDEO_WINDOW.end, bytes: low - VIDEO_WINDOW.end },
+      ]
+    : [{ start: 0, bytes: low }];
   if (bytes > low) ranges.push({ start: HIGH_RAM_START, bytes: bytes - low });
   return ranges;
 }

@@ -25,7 +25,7 @@ import {
 } from '../../src/devices/mod.ts';
 import { NvmeDriver } from '../../src/devices/nvme/driver.fixture.ts';
 import { HandClock } from '../../src/devices/test-kit.fixture.ts';
-import { Vga } from '../../src/devices/vga/mod.ts';
+import { plainVideoMemory, Vga } from '../../src/devices/vga/mod.ts';
 import {
   VirtioBalloon,
   VirtioBlk,
@@ -304,7 +304,7 @@ const subjects: Record<string, MakeSubject> = {
     };
   },
   VGA(clock) {
-    const device = new Vga({ clock });
+    const device = new Vga({ clock, memory: plainVideoMemory(0x4_0000) });
     return {
       device,
       prepare() {

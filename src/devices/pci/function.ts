@@ -55,6 +55,8 @@ export interface PciBar {
   readonly bytes: number;
   readonly prefetchable?: boolean;
   readonly bank: RegisterBank;
+  /** for a window of memory: told where the guest sees it, or that it does not */
+  readonly onMove?: (address: number | undefined) => void;
 }
 
 /** A window as it is decoded now. */

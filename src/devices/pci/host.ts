@@ -174,7 +174,11 @@ export class PciHost implements Device {
     const busOf = (window: PciWindow) =>
       window.space === 'io' ? this.#options.ioBus : this.#options.memoryBus;
     for (const window of slot.mapped) busOf(window).unmap(window.address);
-    slot.mapped = slot.function.windows().filter((window) => {
+    const decoded = slot.function.windows();
+    slot.function.bars.forEach((bar, index) => {
+      bar?.onMove?.(decoded.find((window) => window.bar === index)?.address);
+    });
+    slot.mapped = decoded.filter((window) => {
       try {
         busOf(window).map(window.address, window.bytes, window.bank);
         return true;

@@ -1,5 +1,5 @@
 /** What stands on a text screen, as lines of Unicode. */
-import type { TextGeometry } from './vga.ts';
+import type { TextGeometry } from './geometry.ts';
 
 /** Characters 0x01 to 0x1f and 0x7f of code page 437. */
 const LOW = '☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼';
@@ -16,16 +16,21 @@ export function codePage437(byte: number): string {
   return byte === 0 ? ' ' : (LOW[byte - 1] as string);
 }
 
-/** Lines of the screen without trailing blanks; `memory` is that at B8000, 32 KiB. */
+/** Lines of the screen without trailing blanks; characters are plane 0 of the card's memory. */
 export function screenText(memory: Uint8Array, geometry: TextGeometry): string[] {
   const lines: string[] = [];
   for (let row = 0; row < geometry.rows; row++) {
     let line = '';
     for (let column = 0; column < geometry.columns; column++) {
-      const place = geometry.start + row * geometry.pitch + column;
-      line += codePage437(memory[(2 * place) % memory.length] ?? 0);
+      line += codePage437(memory[textCell(geometry, row, column)] ?? 0);
     }
     lines.push(line.trimEnd());
   }
   return lines;
+}
+
+/** Where the character of a cell lies; its attribute is the next byte. */
+export function textCell(geometry: TextGeometry, row: number, column: number): number {
+  const place = geometry.start + row * geometry.pitch + column;
+  return (place % 0x1_0000) * 4;
 }

@@ -1,26 +1,27 @@
 /**
- * The registers of a VGA as far as text modes need them, and the text on the screen.
- * IBM Personal System/2 "Video Subsystem" technical reference (1992), chapters 2 and 4.
+ * A VGA with the extension for linear frame buffers that virtual machines have.
+ * IBM Personal System/2 "Video Subsystem" technical reference (1992), chapters 2 and 4; QEMU,
+ * docs/specs/standard-vga.
  *
  * ```
  *  3c0 attribute   3c2 miscellaneous, input status 0   3c4 sequencer   3c6..3c9 DAC
  *  3ca feature     3cc miscellaneous                   3ce graphics    3b4/3d4 CRTC   3ba/3da status 1
+ *  1ce VBE index   1cf, 1d0 VBE data
  * ```
- * In text modes the CPU sees characters and attributes at B8000, as even and odd bytes, so plain memory
- * serves for it. Left out: graphics modes, the planes and their fonts, what the timing does to a monitor.
+ * The picture memory belongs to the card but is not part of its saved state: it is saved with guest
+ * memory. Left out: the interleaved modes of the CGA, split screens, panning by pixels, blinking, what the
+ * timing does to a monitor.
  */
-import type { Clock, Device, RegisterBank } from '../../bus/mod.ts';
-import {
-  boolean,
-  bytes,
-  type Checked,
-  integer,
-  type Persist,
-  record,
-  section,
-  u8,
-} from '../../state/mod.ts';
+import { type Clock, type Device, openBus, type RegisterBank } from '../../bus/mod.ts';
+import { type Persist, refine, section } from '../../state/mod.ts';
 import { byteBank } from '../byte-bank.ts';
+import { CRTC, isBlanked, planarGeometry, type TextGeometry, textGeometry } from './geometry.ts';
+import { Painter, type Picture } from './picture.ts';
+import { VgaPlanes } from './planes.ts';
+import { screenText } from './text-screen.ts';
+import { Vbe } from './vbe.ts';
+import { checkVgaState, powerOnState, type VgaState } from './vga-state.ts';
+import type { VideoMemory } from './video-memory.ts';
 
 export const VGA_FIRST_PORT = 0x3c0;
 export const VGA_PORTS = 0x10;
@@ -28,24 +29,10 @@ export const VGA_PORTS = 0x10;
 export const VGA_CRTC_PORTS = [0x3d4, 0x3b4] as const;
 /** input status 1, colour and monochrome */
 export const VGA_STATUS_PORTS = [0x3da, 0x3ba] as const;
-
-const CRTC = {
-  horizontalEnd: 0x01,
-  overflow: 0x07,
-  maximumScanLine: 0x09,
-  cursorStart: 0x0a,
-  startHigh: 0x0c,
-  startLow: 0x0d,
-  cursorHigh: 0x0e,
-  cursorLow: 0x0f,
-  protect: 0x11,
-  verticalEnd: 0x12,
-  offset: 0x13,
-} as const;
+export const VBE_FIRST_PORT = 0x1ce;
+export const VBE_PORTS = 3;
 
 const CRTC_PROTECT = 0x80;
-const GRAPHICS_MISCELLANEOUS = 6;
-const GRAPHICS_MODE = 0x01;
 const ATTRIBUTE_COUNT = 0x15;
 const ATTRIBUTE_INDEX = 0x3f;
 /** A frame takes 1/70 s; the last part of it is the vertical retrace, and each line has a blank. */
@@ -54,57 +41,16 @@ const LINE_NANOSECONDS = FRAME_NANOSECONDS / 449;
 const STATUS_BLANK = 0x01;
 const STATUS_RETRACE = 0x08;
 
-const checkState = record({
-  miscellaneous: u8,
-  featureControl: u8,
-  sequencerIndex: u8,
-  sequencer: bytes(8),
-  graphicsIndex: u8,
-  graphics: bytes(16),
-  attributeIndex: u8,
-  attributeIsData: boolean,
-  attribute: bytes(32),
-  crtcIndex: u8,
-  crtc: bytes(32),
-  dacMask: u8,
-  dacRead: integer(0, 767),
-  dacWrite: integer(0, 767),
-  dacIsReading: boolean,
-  dac: bytes(768),
-});
-export type VgaState = Checked<typeof checkState>;
+/** Registers of the card in memory: those at 0x3c0 to 0x3df, and those of VBE. */
+const MEMORY_VGA = 0x400;
+const MEMORY_VGA_BYTES = 0x20;
+const MEMORY_VBE = 0x500;
+const MEMORY_VBE_BYTES = 0x16;
+export const VGA_REGISTER_BYTES = 0x1000;
 
-function powerOn(): VgaState {
-  return {
-    miscellaneous: 0x01,
-    featureControl: 0,
-    sequencerIndex: 0,
-    sequencer: new Uint8Array(8),
-    graphicsIndex: 0,
-    graphics: new Uint8Array(16),
-    attributeIndex: 0,
-    attributeIsData: false,
-    attribute: new Uint8Array(32),
-    crtcIndex: 0,
-    crtc: new Uint8Array(32),
-    dacMask: 0xff,
-    dacRead: 0,
-    dacWrite: 0,
-    dacIsReading: false,
-    dac: new Uint8Array(768),
-  };
-}
-
-/** Where the text lies, in characters; the memory is that at B8000. */
-export interface TextGeometry {
-  readonly columns: number;
-  readonly rows: number;
-  /** first character, counted from B8000 */
-  readonly start: number;
-  /** characters from one row to the next */
-  readonly pitch: number;
-  /** place of the cursor, counted as `start`; undefined when it is off */
-  readonly cursor: number | undefined;
+export interface VgaOptions {
+  readonly clock: Clock;
+  readonly memory: VideoMemory;
 }
 
 export class Vga implements Device {
@@ -115,12 +61,22 @@ export class Vga implements Device {
   readonly crtc: RegisterBank;
   /** Port 0x3da. */
   readonly status: RegisterBank;
+  /** Ports 0x1ce to 0x1d0. */
+  readonly vbe: RegisterBank;
+  /** A0000 to BFFFF. */
+  readonly window: RegisterBank;
+  /** All of these once more, in a page of memory. */
+  readonly memoryRegisters: RegisterBank;
   readonly persist: Persist<VgaState>;
   readonly #clock: Clock;
-  #state = powerOn();
+  readonly #memory: VideoMemory;
+  readonly #planes: VgaPlanes;
+  readonly #vbe: Vbe;
+  #state = powerOnState();
 
-  constructor(options: { readonly clock: Clock }) {
-    this.#clock = options.clock;
+  constructor({ clock, memory }: VgaOptions) {
+    this.#clock = clock;
+    this.#memory = memory;
     this.registers = byteBank(
       (offset) => this.#read(offset),
       (offset, value) => this.#write(offset, value),
@@ -138,39 +94,118 @@ export class Vga implements Device {
         this.#state.featureControl = value;
       },
     );
+    this.#vbe = new Vbe({
+      memoryBytes: memory.bytes.length,
+      onEnable: (mode, clear) => {
+        this.#chainPlanes();
+        if (!clear) return;
+        const bytes = mode.pitch * mode.height;
+        memory.bytes.fill(0, 0, bytes);
+        memory.changed(0, bytes);
+      },
+    });
+    this.vbe = this.#vbe.ports;
+    this.#planes = new VgaPlanes(memory, () => ({
+      sequencer: this.#state.sequencer,
+      graphics: this.#state.graphics,
+      bankOffset: this.#vbe.bankOffset,
+    }));
+    this.window = this.#planes.window;
+    this.memoryRegisters = this.#memoryRegisters();
     this.persist = section({
       name: this.name,
-      version: 1,
-      check: checkState,
-      save: () => structuredCloneState(this.#state),
+      version: 2,
+      check: refine(checkVgaState, ({ vbe }) => Vbe.accepts(vbe), 'the modes of this card'),
+      save: () => ({
+        ...copyOf(this.#state),
+        latches: this.#planes.latches,
+        vbeIndex: this.#vbe.index,
+        vbe: [...this.#vbe.values],
+      }),
       load: (state) => {
-        this.#state = state;
+        this.#state = copyOf(state);
+        this.#planes.latches = state.latches;
+        this.#vbe.index = state.vbeIndex;
+        this.#vbe.values.set(state.vbe);
       },
     });
   }
 
   reset(): void {
-    this.#state = powerOn();
+    this.#state = powerOnState();
+    this.#planes.latches = 0;
+    this.#vbe.reset();
   }
 
   /** The screen in a text mode; undefined in a graphics mode and before any was set. */
   get text(): TextGeometry | undefined {
-    const { crtc, graphics } = this.#state;
-    const at = (index: number): number => crtc[index] as number;
-    if ((graphics[GRAPHICS_MISCELLANEOUS] as number) & GRAPHICS_MODE) return undefined;
-    const columns = at(CRTC.horizontalEnd) + 1;
-    const overflow = at(CRTC.overflow);
-    const lines = (at(CRTC.verticalEnd) | ((overflow & 0x02) << 7) | ((overflow & 0x40) << 3)) + 1;
-    const rows = Math.floor(lines / ((at(CRTC.maximumScanLine) & 0x1f) + 1));
-    if (columns < 2 || rows < 1) return undefined;
-    const isCursorOff = (at(CRTC.cursorStart) & 0x20) !== 0;
+    return this.#vbe.isEnabled ? undefined : textGeometry(this.#state);
+  }
+
+  /** Lines of the text on the screen; undefined when it shows no text. */
+  lines(): string[] | undefined {
+    const geometry = this.text;
+    return geometry === undefined ? undefined : screenText(this.#memory.bytes, geometry);
+  }
+
+  /** What the screen shows; undefined before a mode was set, or in one that is left out. */
+  picture(): Picture | undefined {
+    const painter = new Painter(this.#state, this.#memory.bytes, this.#vbe.hasEightBitDac);
+    const mode = this.#vbe.mode;
+    if (mode !== undefined && mode.depth > 4) return painter.linear(mode);
+    const text = this.text;
+    if (text !== undefined) return isBlanked(this.#state) ? undefined : painter.text(text);
+    const planar = planarGeometry(this.#state);
+    return planar === undefined ? undefined : painter.planar(planar);
+  }
+
+  /** A mode of VBE is seen through the window at A0000 as plain bytes. */
+  #chainPlanes(): void {
+    const { sequencer, graphics, crtc } = this.#state;
+    sequencer[2] = 0x0f;
+    sequencer[4] = (sequencer[4] as number) | 0x08;
+    graphics[5] = ((graphics[5] as number) & ~0x60) | 0x40;
+    graphics[6] = ((graphics[6] as number) & ~0x0c) | 0x05;
+    crtc[CRTC.modeControl] = (crtc[CRTC.modeControl] as number) | 0x03;
+  }
+
+  #memoryRegisters(): RegisterBank {
+    const vga = byteBank(
+      (offset) => this.#readPort(offset),
+      (offset, value) => this.#writePort(offset, value),
+    );
     return {
-      columns,
-      rows,
-      start: (at(CRTC.startHigh) << 8) | at(CRTC.startLow),
-      pitch: at(CRTC.offset) * 2 || columns,
-      cursor: isCursorOff ? undefined : (at(CRTC.cursorHigh) << 8) | at(CRTC.cursorLow),
+      read: (offset, size) => {
+        if (offset >= MEMORY_VGA && offset + size <= MEMORY_VGA + MEMORY_VGA_BYTES) {
+          return vga.read(offset - MEMORY_VGA, size);
+        }
+        if (offset >= MEMORY_VBE && offset + size <= MEMORY_VBE + MEMORY_VBE_BYTES) {
+          return this.#vbe.bank.read(offset - MEMORY_VBE, size);
+        }
+        // No EDID, and none of the further registers of later cards.
+        return offset < MEMORY_VGA ? 0 : openBus(size);
+      },
+      write: (offset, size, value) => {
+        if (offset >= MEMORY_VGA && offset + size <= MEMORY_VGA + MEMORY_VGA_BYTES) {
+          vga.write(offset - MEMORY_VGA, size, value);
+        } else if (offset >= MEMORY_VBE && offset + size <= MEMORY_VBE + MEMORY_VBE_BYTES) {
+          this.#vbe.bank.write(offset - MEMORY_VBE, size, value);
+        }
+      },
     };
+  }
+
+  /** Ports 0x3c0 to 0x3df by their offset. */
+  #readPort(offset: number): number {
+    if (offset < VGA_PORTS) return this.#read(offset);
+    if (offset === 0x14 || offset === 0x15) return this.crtc.read(offset - 0x14, 1);
+    return offset === 0x1a ? this.#readStatus() : 0xff;
+  }
+
+  #writePort(offset: number, value: number): void {
+    if (offset < VGA_PORTS) this.#write(offset, value);
+    else if (offset === 0x14 || offset === 0x15) this.#writeCrtc(offset - 0x14, value);
+    else if (offset === 0x1a) this.#state.featureControl = value;
   }
 
   #read(offset: number): number {
@@ -241,7 +276,7 @@ export class Vga implements Device {
         state.dacIsReading = false;
         break;
       case 0x9:
-        state.dac[state.dacWrite] = value & 0x3f;
+        state.dac[state.dacWrite] = this.#vbe.hasEightBitDac ? value : value & 0x3f;
         state.dacWrite = (state.dacWrite + 1) % 768;
         break;
       case 0xe:
@@ -277,7 +312,7 @@ export class Vga implements Device {
   }
 }
 
-function structuredCloneState(state: VgaState): VgaState {
+function copyOf(state: VgaState): VgaState {
   return {
     ...state,
     sequencer: state.sequencer.slice(),
@@ -285,5 +320,6 @@ function structuredCloneState(state: VgaState): VgaState {
     attribute: state.attribute.slice(),
     crtc: state.crtc.slice(),
     dac: state.dac.slice(),
+    vbe: [...state.vbe],
   };
 }

@@ -1,6 +1,6 @@
 /** Memory of a machine that starts from firmware: what the firmware may use, and where our tables lie. */
 import { E820, type E820Entry } from '../boot/mod.ts';
-import { ECAM } from '../layout.ts';
+import { ECAM, LOW_RAM_LIMIT } from '../layout.ts';
 import { ramRanges } from '../memory-map.ts';
 
 /** Room for ACPI tables at the end of RAM below 4 GiB. */
@@ -8,9 +8,7 @@ const TABLE_BYTES = 0x1_0000;
 
 /** Where ACPI tables begin. */
 export function firmwareTablesGpa(memoryBytes: number): number {
-  const low = ramRanges(memoryBytes)[0];
-  if (low === undefined) throw new Error('a machine without RAM');
-  return low.start + low.bytes - TABLE_BYTES;
+  return Math.min(memoryBytes, LOW_RAM_LIMIT) - TABLE_BYTES;
 }
 
 /** RAM from zero, its end reserved for tables, RAM above 4 GiB, ECAM. */
