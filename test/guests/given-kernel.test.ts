@@ -1,23 +1,23 @@
 /** The stock kernel as files that the user names, with pipes for streams. */
 import assert from 'node:assert/strict';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { obedientInitrd, stockBzImage, stockElf, Workplace } from './images.ts';
-import { runViv } from './session.ts';
+import { expectSuccess, hostTool, noDiskTools } from './host-tools.ts';
+import { busybox, obedientInitrd, stockBzImage, stockElf, Workplace } from './images.ts';
+import { runViv, type Session } from './session.ts';
 
-const COMMON = ['--cmdline', 'console=ttyS0 panic=-1', '--serial', 'stdio', '--timeout', '300'];
-
-describe('a stock kernel and an initial RAM disk in files', { timeout: 400_000 }, () => {
+describe('a stock kernel in a file', { timeout: 400_000 }, () => {
   const place = new Workplace();
-  let initrd: string;
-
-  before(async () => {
-    initrd = place.file('initrd', await obedientInitrd());
-  });
   after(() => place[Symbol.dispose]());
 
   test('boots as bzImage, and --no-reboot makes a reset the end', async () => {
     const kernel = place.file('bzImage', await stockBzImage());
-    await using viv = runViv(['--kernel', kernel, '--initrd', initrd, ...COMMON, '--no-reboot']);
+    const initrd = place.file('initrd', await obedientInitrd());
+    await using viv = runViv([
+      ...['--kernel', kernel, '--initrd', initrd, '--cmdline', 'console=ttyS0 panic=-1'],
+      ...['--serial', 'stdio', '--timeout', '300', '--no-reboot'],
+    ]);
     await viv.expect(/init here, Linux 6\.\S+, command line console=ttyS0 panic=-1\r\n/);
     viv.type('reboot -f\n');
     const { code, output, errors } = await viv.ended;
@@ -28,25 +28,46 @@ describe('a stock kernel and an initial RAM disk in files', { timeout: 400_000 }
     assert.match(output, /reboot: Restarting system/);
   });
 
-  test('boots as ELF, starts again on a reset, and powers off', async () => {
-    const kernel = place.file('vmlinux', await stockElf());
-    await using viv = runViv(['--kernel', kernel, '--initrd', initrd, ...COMMON]);
-    await viv.expect('init here');
-    viv.type('touch /tmp/mark; reboot -f\n');
-    await viv.expect(/Linux version 6/);
-    await viv.expect('init here');
-    assert.equal((await viv.run('ls /tmp')).text, '', 'memory of the first life is gone');
-    viv.type('poweroff -f\n');
-    const { code, errors } = await viv.ended;
-    assert.equal(errors, '');
-    assert.equal(code, 0);
-  });
+  describe('without an initial RAM disk', { skip: noDiskTools }, () => {
+    const image = join(place.path, 'root.img');
+    let kernel: string;
 
-  test('a kernel panic is a reset too', async () => {
-    const kernel = place.file('vmlinux', await stockElf());
-    await using viv = runViv(['--kernel', kernel, ...COMMON, '--no-reboot']);
-    const { code, output } = await viv.ended;
-    assert.match(output, /Kernel panic - not syncing: VFS: Unable to mount root fs/);
-    assert.equal(code, 0);
+    before(async () => {
+      kernel = place.file('vmlinux', await stockElf());
+      const root = join(place.path, 'root');
+      for (const folder of ['bin', 'dev', 'proc', 'sbin'])
+        mkdirSync(join(root, folder), { recursive: true });
+      writeFileSync(join(root, 'bin/busybox'), await busybox(), { mode: 0o755 });
+      symlinkSync('busybox', join(root, 'bin/sh'));
+      expectSuccess(hostTool('mke2fs', '-q', '-t', 'ext4', '-d', root, image, '32M'));
+    });
+
+    const boot = (): Session =>
+      runViv([
+        ...['--kernel', kernel, '--disk', `${image},bus=nvme`, '--no-reboot', '--timeout', '200'],
+        ...['--cmdline', 'console=ttyS0 quiet panic=-1 root=/dev/nvme0n1 rw init=/bin/sh'],
+      ]);
+
+    test('boots as ELF, finds its root on an NVMe disk, and its panic is a reset', async () => {
+      await using viv = boot();
+      await viv.expect('/ # ');
+      const { status } = await viv.run('echo something to keep >/note; busybox sync');
+      assert.equal(status, 0);
+      viv.type('exit\n');
+      const { code, output, errors } = await viv.ended;
+      assert.match(output, /Kernel panic - not syncing: Attempted to kill init!/);
+      assert.equal(errors, '');
+      assert.equal(code, 0);
+    });
+
+    test('finds what its disk kept, and powers off', async () => {
+      await using viv = boot();
+      await viv.expect('/ # ');
+      assert.equal((await viv.run('busybox cat /note')).text, 'something to keep\n');
+      viv.type('busybox sync; busybox mount -o remount,ro /; busybox poweroff -f\n');
+      const { code, errors } = await viv.ended;
+      assert.equal(code, 0, errors);
+      expectSuccess(hostTool('e2fsck', '-fn', image));
+    });
   });
 });
