@@ -7,14 +7,15 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** program looked for, Debian package that brings it */
+/** program (or file) looked for, Debian package that brings it */
 const needs: readonly (readonly [program: string, debianPackage: string])[] = [
   ['gcc', 'gcc'],
+  ['/usr/include/x86_64-linux-gnu/gnu/stubs-32.h', 'gcc-multilib'],
   ['nasm', 'nasm'],
   ['qemu-system-x86_64', 'qemu-system-x86'],
 ];
 
-const missing = needs.filter(([program]) => !isOnPath(program)).map(([, name]) => name);
+const missing = needs.filter(([program]) => !isThere(program)).map(([, name]) => name);
 if (missing.length > 0) {
   if (canInstall()) install(missing);
   else {
@@ -25,7 +26,8 @@ if (missing.length > 0) {
   }
 }
 
-function isOnPath(program: string): boolean {
+function isThere(program: string): boolean {
+  if (program.startsWith('/')) return existsSync(program);
   const places = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   return places.some((place) => {
     try {
