@@ -58,6 +58,7 @@ export class ProcessorState {
 
   /** One line for each field that differs from `other`: `rax 0x1 0x2`. */
   differences(other: ProcessorState): string[] {
+    if (Buffer.compare(this.bytes, other.bytes) === 0) return [];
     const lines: string[] = [];
     NAMES.forEach((name, i) => {
       const [mine, its] = [this.get64(8 * i), other.get64(8 * i)];
