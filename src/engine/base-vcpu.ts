@@ -26,7 +26,7 @@ import {
   nmiBlocked,
 } from '../x86/system/mod.ts';
 import type { FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
-import { Mmu } from './mmu.ts';
+import { Mmu, MODE_64 } from './mmu.ts';
 import { PRIVILEGE } from './tlb-layout.ts';
 
 /** Makes compiled code leave at its next taken branch. */
@@ -64,13 +64,15 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
   requestExit(): void {
     this.exitRequested = true;
     this.state.set32(STATE.attention, ATTENTION);
+    this.state.set32(STATE.interruptPending, ATTENTION);
   }
 
   stateChanged(): void {
     this.state.set64(STATE.zero, 0n);
     this.state.set64(STATE.constant4000, 0x4000n);
-    this.mmu.tlb.flush(false);
+    this.state.set32(STATE.interruptPending, ATTENTION);
     this.modeChanged();
+    this.mmu.tlb.flush(false);
   }
 
   get interrupts(): InterruptController {
@@ -79,7 +81,9 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
 
   /** After a device was touched: leave at the next branch when an interrupt became deliverable. */
   protected noticeInterrupts(): void {
-    if (this.host.interrupts.hasInterrupt()) this.state.set32(STATE.attention, ATTENTION);
+    if (!this.host.interrupts.hasInterrupt()) return;
+    this.state.set32(STATE.attention, ATTENTION);
+    this.state.set32(STATE.interruptPending, ATTENTION);
   }
 
   protected count(exit: string): void {
@@ -116,8 +120,14 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
   }
 
   flushTlb(scope: 'all' | 'non-global'): void {
-    this.mmu.modeChanged();
+    this.modeChanged();
     this.mmu.tlb.flush(scope === 'non-global');
+  }
+  switchAddressSpace(pcid: number, keep: boolean): void {
+    this.mmu.switchAddressSpace(pcid, keep);
+  }
+  flushContext(pcid: number): void {
+    this.mmu.tlb.flushContext(pcid);
   }
   flushPage(address: bigint): void {
     this.mmu.tlb.flushPage(
@@ -135,7 +145,6 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
 
   modeChanged(): void {
     const state = this.state;
-    this.mmu.modeChanged();
     updateTrapGate(state);
     const before = this.mode;
     const real = inRealMode(state) || inVirtual8086(state);
@@ -155,8 +164,8 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
       checked !== before.checked
     ) {
       this.mode = { bits, stackSize, real, checked };
-      this.mmu.tlb.flushExecute();
     }
+    this.mmu.modeChanged(modeNumber(this.mode));
   }
 
   halt(): void {
@@ -212,17 +221,20 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     const state = this.state;
     const interrupts = this.host.interrupts;
     state.set32(STATE.interruptShadow, 0);
+    let delivered = true;
     if (!nmiBlocked(state) && interrupts.takeNmi()) {
       this.count('nmi');
-      return deliverNmi(this, state.get64(STATE.rip)) === 'delivered';
-    }
-    if ((state.get32(STATE.eflags) & EFLAGS.IF) !== 0 && interrupts.hasInterrupt()) {
+      delivered = deliverNmi(this, state.get64(STATE.rip)) === 'delivered';
+    } else if ((state.get32(STATE.eflags) & EFLAGS.IF) !== 0 && interrupts.hasInterrupt()) {
       this.count('interrupt');
-      return (
-        deliverInterrupt(this, interrupts.acknowledge(), state.get64(STATE.rip)) === 'delivered'
-      );
+      delivered =
+        deliverInterrupt(this, interrupts.acknowledge(), state.get64(STATE.rip)) === 'delivered';
     }
-    return true;
+    state.set32(
+      STATE.interruptPending,
+      interrupts.hasInterrupt() || nmiBlocked(state) ? ATTENTION : 0,
+    );
+    return delivered;
   }
 
   /** Delivers an exception of the instruction at `rip`. False after a triple fault. */
@@ -242,4 +254,12 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
       throw error;
     }
   }
+}
+
+/** A number for each way of decoding; MODE_64 for 64-bit code. */
+function modeNumber({ bits, stackSize, real, checked }: CodeMode): number {
+  if (bits === 64) return MODE_64;
+  return (
+    4 + (bits === 32 ? 1 : 0) + (stackSize === 32 ? 2 : 0) + (real ? 4 : 0) + (checked ? 8 : 0)
+  );
 }

@@ -57,6 +57,8 @@ export class InterpVcpu extends BaseVcpu {
   readonly #profiles: JumpProfiles;
   readonly #now: () => number;
   #sampled = false;
+  /** the sample is the target of a region's exit: it says nothing of how much runs untranslated */
+  #hot = false;
   /** record whose guard failed last, and what was left of the budget then */
   #guarded = 0;
   #guardedLeft = 0;
@@ -76,7 +78,9 @@ export class InterpVcpu extends BaseVcpu {
       );
       if (place < 0) return -1;
       const page = this.cache.page(place, this.mode);
-      this.mmu.tlb.fillExecute(this.mmu.privilege, this.#nextLow, this.#nextHigh, page.map, place);
+      this.mmu.tlb
+        .bank(this.mmu.privilege)
+        .fillExecute(this.#nextLow, this.#nextHigh, page.map, place, this.mmu.isGlobal);
       return place;
     },
   };
@@ -132,6 +136,8 @@ export class InterpVcpu extends BaseVcpu {
             ...DEFAULT_POLICY,
             ...options.regions,
           });
+    if (this.#regions !== undefined)
+      this.#regions.onDrop = () => this.state.set32(STATE.attention, ATTENTION);
     this.cache.onFlush = () => {
       mmu.tlb.flushExecute();
       this.#regions?.clear();
@@ -253,6 +259,11 @@ export class InterpVcpu extends BaseVcpu {
           if (successor >= 0) this.cache.forward(stale, successor);
           break;
         }
+        case EXIT.hot:
+          this.exits['hot'] = (this.exits['hot'] ?? 0) + 1;
+          this.#sampled = true;
+          this.#hot = true;
+          break;
         case EXIT.guard:
           this.count('guard');
           state.set64(STATE.rip, this.currentRip());
@@ -302,7 +313,7 @@ export class InterpVcpu extends BaseVcpu {
     if (place === FAULTED) return -1;
     if (place === NOT_RAM) return this.#executeDevice();
     const page = this.cache.page(place - offset, this.mode);
-    mmu.tlb.fillExecute(mmu.privilege, low, high, page.map, place - offset);
+    mmu.tlb.bank(mmu.privilege).fillExecute(low, high, page.map, place - offset, mmu.isGlobal);
     state.set64(STATE.ripBase, rip - BigInt(offset));
     let record = this.cache.record(page, offset, this.#nextPage);
     if (record < 0 && this.mode.checked === true) {
@@ -322,7 +333,9 @@ export class InterpVcpu extends BaseVcpu {
 
   /** Notes that execution is at `record`; translates what is hot. */
   #sample(record: number, low: number, high: number, page: CodePage): void {
+    const hot = this.#hot;
     this.#sampled = false;
+    this.#hot = false;
     const regions = this.#regions;
     if (regions === undefined || this.mode.bits !== 64) return;
     const translated = regions.sample(
@@ -331,6 +344,7 @@ export class InterpVcpu extends BaseVcpu {
       () => this.#source(low, high, page),
       this.#now,
     );
+    if (hot) return;
     this.#slice = translated
       ? Math.min(2 * this.#slice, LONG_SLICE_INSTRUCTIONS)
       : SAMPLE_INSTRUCTIONS;
@@ -369,7 +383,8 @@ export class InterpVcpu extends BaseVcpu {
     const place = mmu.translate(low, high, ACCESS_EXECUTE, mmu.privilege);
     if (place < 0) return -1;
     const frame = place - (low & 0xfff);
-    mmu.tlb.fillExecute(mmu.privilege, low, high, this.cache.page(frame, this.mode).map, frame);
+    const { map } = this.cache.page(frame, this.mode);
+    mmu.tlb.bank(mmu.privilege).fillExecute(low, high, map, frame, mmu.isGlobal);
     return frame;
   }
 

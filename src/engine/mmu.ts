@@ -11,8 +11,12 @@ import {
   updatePagingContext,
   walk,
 } from '../x86/paging/mod.ts';
+import { CR4 } from '../x86/system/mod.ts';
 import { Tlb } from './tlb.ts';
 import { PRIVILEGE } from './tlb-layout.ts';
+
+/** Number of the mode of 64-bit code, for `modeChanged`. */
+export const MODE_64 = 2;
 
 /** Translation results that are not linear offsets. */
 export const FAULTED = -1;
@@ -42,10 +46,14 @@ export class Mmu {
 
   /** guest-physical address of the last translation */
   gpa = 0;
+  /** the page of the last translation is global */
+  get isGlobal(): boolean {
+    return this.#result.global;
+  }
   misses = 0;
   mmioAccesses = 0;
-  /** which TLB the present privilege uses */
-  privilege: number = PRIVILEGE.supervisor;
+  /** CR4.SMAP: the supervisor reaches user pages under EFLAGS.AC alone */
+  #smap = false;
 
   constructor(memory: GuestMemory, state: CpuState, mmio: Bus) {
     this.memory = memory;
@@ -57,17 +65,50 @@ export class Mmu {
     this.tlb = new Tlb(memory.pool);
   }
 
-  /** Recomputes what depends on control registers, CPL and EFLAGS.AC. Does not flush. */
-  modeChanged(): void {
+  /** Which TLB the present privilege uses. Compiled code changes privileges on its own. */
+  get privilege(): number {
+    if (this.#state.get32(STATE.cpl) === 3) return PRIVILEGE.user;
+    return this.#state.get32(STATE.tlb) === this.tlb.bank(PRIVILEGE.supervisorAc).base
+      ? PRIVILEGE.supervisorAc
+      : PRIVILEGE.supervisor;
+  }
+
+  #choosePrivilege(): number {
+    const state = this.#state;
+    if (state.get32(STATE.cpl) === 3) return PRIVILEGE.user;
+    return (state.get32(STATE.eflags) & EFLAGS.AC) !== 0
+      ? PRIVILEGE.supervisorAc
+      : PRIVILEGE.supervisor;
+  }
+
+  /**
+   * Recomputes what depends on control registers, CPL and EFLAGS.AC; `mode` stands for the way code is
+   * decoded. Does not flush.
+   */
+  modeChanged(mode: number): void {
     const state = this.#state;
     updatePagingContext(this.#context, state);
-    this.privilege =
-      state.cpl === 3
-        ? PRIVILEGE.user
-        : (state.get32(STATE.eflags) & EFLAGS.AC) !== 0
-          ? PRIVILEGE.supervisorAc
-          : PRIVILEGE.supervisor;
-    state.set32(STATE.tlb, this.tlb.of(this.privilege));
+    this.#smap = (state.get32(STATE.cr4) & CR4.SMAP) !== 0;
+    const bank = this.tlb.bank(this.#choosePrivilege());
+    bank.useMode(mode);
+    state.set32(STATE.tlb, bank.base);
+    this.#offerBanks();
+  }
+
+  /** Tells compiled code which banks it may switch to by itself: those whose code was decoded as 64-bit code. */
+  #offerBanks(): void {
+    for (let privilege = 0; privilege < PRIVILEGE.count; privilege++) {
+      const bank = this.tlb.bank(privilege);
+      this.#state.set32(STATE.tlbs + privilege * 4, bank.mode === MODE_64 ? bank.base : 0);
+    }
+  }
+
+  /** Continues in the address space `pcid`, see Tlb.switchTo. CR3 is set. */
+  switchAddressSpace(pcid: number, keep: boolean): void {
+    updatePagingContext(this.#context, this.#state);
+    this.tlb.switchTo(pcid, keep);
+    this.#state.set32(STATE.tlb, this.tlb.bank(this.privilege).base);
+    this.#offerBanks();
   }
 
   /**
@@ -81,6 +122,7 @@ export class Mmu {
       return this.#fault(GP, 0, low, high);
     const result = this.#result;
     const user = privilege === PRIVILEGE.user;
+    this.#context.smap = this.#smap && privilege !== PRIVILEGE.supervisorAc;
     const code = walk(this.#context, this.memory, low, high, access, user, result);
     if (code >= 0) return this.#fault(PF, code, low, high);
     const gpa = result.gpa;
@@ -100,16 +142,9 @@ export class Mmu {
     if (frame < 0) return NOT_RAM;
     if (access !== ACCESS_EXECUTE) {
       const writable = result.writable && !isReadOnly && !memory.hasCode(frame);
-      this.tlb.fill(
-        privilege,
-        low,
-        high,
-        frame,
-        result.readable,
-        writable,
-        result.global,
-        result.pageBytes > PAGE_BYTES,
-      );
+      const bank = this.tlb.bank(privilege);
+      bank.fill(low, high, frame, result.readable, writable, result.global);
+      if (result.pageBytes > PAGE_BYTES) this.tlb.noteLarge(low, high);
     }
     return frame + inPage;
   }
@@ -138,21 +173,21 @@ export class Mmu {
 
   /** Linear offset from which `bytes` can be read: the place itself or the bounce buffer; 0 on a fault. */
   loadSlow(low: number, high: number, bytes: number): number {
-    return this.#gather(low, high, bytes, ACCESS_READ);
+    return this.#gather(low, high, bytes, ACCESS_READ, this.privilege);
   }
 
   /** As `loadSlow`, checked for writing: a plain place may be written directly, the bounce buffer by `storeSlow`. */
   updateSlow(low: number, high: number, bytes: number): number {
-    const place = this.#gather(low, high, bytes, ACCESS_WRITE);
+    const place = this.#gather(low, high, bytes, ACCESS_WRITE, this.privilege);
     if (place === 0 || place === this.#bounce) return place;
     if (!this.memory.hasCode(place - (place % PAGE_BYTES))) return place;
     this.#bytes.copyWithin(this.#bounce, place, place + bytes);
     return this.#bounce;
   }
 
-  #gather(low: number, high: number, bytes: number, access: PageAccess): number {
+  #gather(low: number, high: number, bytes: number, access: PageAccess, privilege: number): number {
     const inPage = low & 0xfff;
-    const first = this.translate(low, high, access, this.privilege);
+    const first = this.translate(low, high, access, privilege);
     if (first === FAULTED) return 0;
     if (inPage + bytes <= PAGE_BYTES) {
       if (first >= 0) return first;
@@ -163,7 +198,7 @@ export class Mmu {
     const head = PAGE_BYTES - inPage;
     const nextLow = ((low & ~0xfff) + PAGE_BYTES) | 0;
     const nextHigh = nextLow === 0 ? (high + 1) | 0 : high;
-    const second = this.translate(nextLow, nextHigh, access, this.privilege);
+    const second = this.translate(nextLow, nextHigh, access, privilege);
     if (second === FAULTED) return 0;
     if (first >= 0) this.#bytes.copyWithin(this.#bounce, first, first + head);
     else this.#readDevice(firstGpa, this.#bounce, head);
@@ -238,10 +273,7 @@ export class Mmu {
   readLinear(address: bigint, bytes: number, privilege: number): bigint {
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
-    const place =
-      privilege === this.privilege
-        ? this.loadSlow(low, high, bytes)
-        : this.#as(privilege, () => this.loadSlow(low, high, bytes));
+    const place = this.#gather(low, high, bytes, ACCESS_READ, privilege);
     if (place === 0) throw this.recordedFault();
     switch (bytes) {
       case 1:
@@ -317,21 +349,11 @@ export class Mmu {
   #translateFor(address: bigint, access: PageAccess, privilege: number): number {
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
-    const cached = this.tlb.lookup(privilege, low, high, access === ACCESS_WRITE);
+    const cached = this.tlb.bank(privilege).lookup(low, high, access === ACCESS_WRITE);
     if (cached >= 0) return cached;
     const place = this.translate(low, high, access, privilege);
     if (place === FAULTED) throw this.recordedFault();
     return place;
-  }
-
-  #as<T>(privilege: number, run: () => T): T {
-    const before = this.privilege;
-    this.privilege = privilege;
-    try {
-      return run();
-    } finally {
-      this.privilege = before;
-    }
   }
 }
 

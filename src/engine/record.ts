@@ -51,4 +51,6 @@ export const EXIT = {
   stepped: 8,
   /** the region at the record STATE.pc could not tell that its neighbour pages are still the same */
   guard: 9,
+  /** a region was left often, this time to STATE.rip */
+  hot: 10,
 } as const;

@@ -274,6 +274,9 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
     throw new GuestFault(vector, errorCode);
   }
 
+  privilegeChanged(): void {
+    this.modeChanged();
+  }
   branchRelative(): void {
     const target = this.#next + BigInt(this.#relative);
     const width = this.mode.bits === 64 ? 64 : Math.min(32, this.#decoder.operandSize);

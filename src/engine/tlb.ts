@@ -1,198 +1,117 @@
 import type { FramePool } from '../memory/mod.ts';
+import { TlbBank } from './tlb-bank.ts';
 import { PRIVILEGE, TLB } from './tlb-layout.ts';
 
+/** Address spaces whose user translations are kept at a time; Linux uses six process-context identifiers. */
+const CONTEXTS = 8;
+
+interface Context {
+  readonly bank: TlbBank;
+  /** process-context identifier, or -1 */
+  pcid: number;
+  lastUse: number;
+}
+
 /**
- * TypeScript's side of the software TLB (layout: tlb-layout.ts): filling and flushing. A journal of the
- * filled entries makes a flush cost what was filled, not what could be: kernels switch address spaces
- * thousands of times a second.
+ * The software TLB of a vCPU. Each privilege has banks of its own, so that permission is part of the tag:
+ * user code has one for each of several process-context identifiers (SDM Vol. 3A, 4.10.1), so that a kernel
+ * which uses them finds a process's translations again; the supervisor's two hold what is global, and what
+ * is not global of the present address space alone.
  */
 export class Tlb {
-  /** linear offset of the first privilege's TLB */
-  readonly base: number;
-  readonly #words: Int32Array;
-  /** entry offsets that are in use, for all privileges */
-  readonly #journal = new Int32Array(TLB.entries * PRIVILEGE.count);
-  #filled = 0;
-  readonly #executeJournal = new Int32Array(TLB.executeEntries * PRIVILEGE.count * 4);
-  #executeFilled = 0;
+  readonly #contexts: Context[] = [];
+  #current: Context;
+  readonly #supervisor: TlbBank;
+  readonly #supervisorAc: TlbBank;
+  readonly #banks: TlbBank[];
+  #uses = 0;
   /** large pages whose 4 KiB pieces may be cached, by number of the 2 MiB page */
   readonly #large = new Set<number>();
   flushes = 0;
 
-  static readonly bytes = TLB.bytes * PRIVILEGE.count;
-
   constructor(pool: FramePool) {
-    this.base = pool.reserve(Tlb.bytes);
-    this.#words = pool.words;
-    for (let privilege = 0; privilege < PRIVILEGE.count; privilege++) {
-      const base = this.of(privilege);
-      for (let index = 0; index < TLB.entries; index++) this.#clear(base + index * TLB.entryBytes);
-      for (let index = 0; index < TLB.executeEntries; index++) {
-        this.#clearExecute(base + TLB.execute + index * TLB.executeEntryBytes);
-      }
+    const base = pool.reserve(TLB.bytes * (CONTEXTS + 2));
+    this.#banks = Array.from(
+      { length: CONTEXTS + 2 },
+      (_, index) => new TlbBank(pool.words, base + index * TLB.bytes),
+    );
+    for (let i = 0; i < CONTEXTS; i++)
+      this.#contexts.push({ bank: this.#banks[i] as TlbBank, pcid: -1, lastUse: 0 });
+    this.#current = this.#contexts[0] as Context;
+    this.#current.pcid = 0;
+    this.#supervisor = this.#banks[CONTEXTS] as TlbBank;
+    this.#supervisorAc = this.#banks[CONTEXTS + 1] as TlbBank;
+  }
+
+  /** The bank that `privilege` uses in the present address space. */
+  bank(privilege: number): TlbBank {
+    return privilege === PRIVILEGE.user
+      ? this.#current.bank
+      : privilege === PRIVILEGE.supervisor
+        ? this.#supervisor
+        : this.#supervisorAc;
+  }
+
+  /** Notes that the page at (low, high) is a piece of a large one. */
+  noteLarge(low: number, high: number): void {
+    this.#large.add(largePage(low, high));
+  }
+
+  /** Continues in the address space `pcid`; what was cached of it before stays when `keep` says so. */
+  switchTo(pcid: number, keep: boolean): void {
+    this.#supervisor.flush(true);
+    this.#supervisorAc.flush(true);
+    let context = this.#contexts.find((candidate) => candidate.pcid === pcid);
+    if (context === undefined) {
+      context = this.#current;
+      for (const candidate of this.#contexts)
+        if (candidate.lastUse < context.lastUse) context = candidate;
+      context.bank.flush(false);
+      context.pcid = pcid;
+      this.flushes++;
+    } else if (!keep) {
+      context.bank.flush(true);
+      this.flushes++;
     }
+    context.lastUse = ++this.#uses;
+    this.#current = context;
   }
 
-  /** Linear offset of the TLB of `privilege`. */
-  of(privilege: number): number {
-    return this.base + privilege * TLB.bytes;
+  /** Drops what is not global of the address space `pcid`. */
+  flushContext(pcid: number): void {
+    this.flushes++;
+    for (const context of this.#contexts) if (context.pcid === pcid) context.bank.flush(true);
+    if (this.#current.pcid !== pcid) return;
+    this.#supervisor.flush(true);
+    this.#supervisorAc.flush(true);
   }
 
-  /** Caches a data translation of the page at (low, high). */
-  fill(
-    privilege: number,
-    low: number,
-    high: number,
-    frame: number,
-    readable: boolean,
-    writable: boolean,
-    global: boolean,
-    large: boolean,
-  ): void {
-    const words = this.#words;
-    const page = low & ~0xfff;
-    const entry = this.of(privilege) + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes;
-    const at = entry >> 2;
-    if (words[at + TLB.used / 4] === 0) {
-      words[at + TLB.used / 4] = 1;
-      this.#journal[this.#filled++] = entry;
-    }
-    const invalid = invalidTag(page, TLB.entries);
-    words[at] = readable ? page : invalid;
-    words[at + 1] = readable ? high : 0;
-    words[at + 2] = writable ? page : invalid;
-    words[at + 3] = writable ? high : 0;
-    words[at + TLB.addend / 4] = (frame - page) | 0;
-    words[at + TLB.global / 4] = global ? 1 : 0;
-    if (large) this.#large.add(largePage(low, high));
-  }
-
-  /** Linear-memory offset behind (low, high) if a data translation for the access is cached, else -1. */
-  lookup(privilege: number, low: number, high: number, write: boolean): number {
-    const words = this.#words;
-    const entry = this.of(privilege) + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes;
-    const tag = (entry + (write ? TLB.write : TLB.read)) >> 2;
-    if (words[tag] !== (low & ~0xfff) || words[tag + 1] !== high) return -1;
-    return (low + (words[(entry + TLB.addend) >> 2] as number)) >>> 0;
-  }
-
-  /** Caches an execute translation: the page's record map and frame. */
-  fillExecute(privilege: number, low: number, high: number, map: number, frame: number): void {
-    const words = this.#words;
-    const entry =
-      this.of(privilege) +
-      TLB.execute +
-      ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
-    const at = entry >> 2;
-    words[at] = low & ~0xfff;
-    words[at + 1] = high;
-    words[at + 2] = map;
-    words[at + 3] = frame;
-    if (this.#executeFilled === this.#executeJournal.length) this.flushExecute();
-    else this.#executeJournal[this.#executeFilled++] = entry;
-    if (words[at + 2] !== map || words[at] !== (low & ~0xfff)) {
-      // The flush above dropped what was just written.
-      words[at] = low & ~0xfff;
-      words[at + 1] = high;
-      words[at + 2] = map;
-      words[at + 3] = frame;
-      this.#executeJournal[this.#executeFilled++] = entry;
-    }
-  }
-
-  /** Drops data and execute translations: all of them, or those that are not global. */
+  /** Drops translations of all address spaces: all of them, or those that are not global. */
   flush(keepGlobal: boolean): void {
     this.flushes++;
-    const words = this.#words;
-    let kept = 0;
-    for (let i = 0; i < this.#filled; i++) {
-      const entry = this.#journal[i] as number;
-      if (keepGlobal && words[(entry + TLB.global) >> 2] === 1) this.#journal[kept++] = entry;
-      else this.#clear(entry);
-    }
-    this.#filled = kept;
-    if (kept === 0) this.#large.clear();
-    this.flushExecute();
+    for (const bank of this.#banks) bank.flush(keepGlobal);
+    if (!keepGlobal) this.#large.clear();
   }
 
   /** Drops the execute translations. */
   flushExecute(): void {
-    for (let i = 0; i < this.#executeFilled; i++)
-      this.#clearExecute(this.#executeJournal[i] as number);
-    this.#executeFilled = 0;
+    for (const bank of this.#banks) bank.flushExecute(false);
   }
 
-  /** Drops the translations of one page (INVLPG): all of it, also when a large page maps it. */
+  /** Drops the translations of one page in every address space: all of it, also when a large page maps it. */
   flushPage(low: number, high: number): void {
     if (this.#large.has(largePage(low, high))) {
       this.flush(false);
       return;
     }
     this.flushes++;
-    const words = this.#words;
-    const page = low & ~0xfff;
-    for (let privilege = 0; privilege < PRIVILEGE.count; privilege++) {
-      const base = this.of(privilege);
-      const entry = base + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes;
-      this.#invalidate(entry, page);
-      const execute =
-        base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
-      if (words[execute >> 2] === page && words[(execute >> 2) + 1] === high)
-        this.#clearExecute(execute);
-    }
+    for (const bank of this.#banks) bank.flushPage(low, high);
   }
 
   /** Takes write permission from every cached translation of the frame at linear `frame`. */
   protectFrame(frame: number): void {
-    const words = this.#words;
-    for (let i = 0; i < this.#filled; i++) {
-      const entry = this.#journal[i] as number;
-      const at = entry >> 2;
-      // addend = frame - page for either tag; a valid tag gives the page.
-      const index = ((entry - this.base) % TLB.bytes) / TLB.entryBytes;
-      const invalid = index === 0 ? 4096 : 0;
-      if (words[at + 2] === invalid && words[at + 3] === 0) continue;
-      if (
-        (((words[at + 2] as number) + (words[at + TLB.addend / 4] as number)) | 0) !==
-        (frame | 0)
-      )
-        continue;
-      words[at + 2] = invalid;
-      words[at + 3] = 0;
-    }
+    for (const bank of this.#banks) bank.protectFrame(frame);
   }
-
-  #invalidate(entry: number, page: number): void {
-    const words = this.#words;
-    const at = entry >> 2;
-    const invalid = invalidTag(page, TLB.entries);
-    words[at] = invalid;
-    words[at + 1] = 0;
-    words[at + 2] = invalid;
-    words[at + 3] = 0;
-  }
-
-  #clear(entry: number): void {
-    const at = entry >> 2;
-    const index = ((entry - this.base) % TLB.bytes) / TLB.entryBytes;
-    this.#invalidate(entry, index << 12);
-    this.#words[at + TLB.used / 4] = 0;
-  }
-
-  #clearExecute(entry: number): void {
-    const words = this.#words;
-    const at = entry >> 2;
-    const index = (((entry - this.base) % TLB.bytes) - TLB.execute) / TLB.executeEntryBytes;
-    words[at] = index === 0 ? 4096 : 0;
-    words[at + 1] = 0;
-    words[at + 2] = 0;
-    words[at + 3] = 0;
-  }
-}
-
-/** A tag that no address of this page's index can match: another index's page. */
-function invalidTag(page: number, entries: number): number {
-  return ((page >>> 12) & (entries - 1)) === 0 ? 4096 : 0;
 }
 
 function largePage(low: number, high: number): number {

@@ -338,6 +338,11 @@ export class Builder {
     this.#node('branch', { args: [rip] });
   }
 
+  /** CPL or EFLAGS.AC was written: memory is seen with other rights from here on. */
+  privilegeChanged(): void {
+    this.#node('privilege', {});
+  }
+
   /** Appends a node of a dialect that a subclass and its emitter agree on. */
   protected dialect(op: string, type: Type | undefined, imm: Immediate, ...args: Value[]): Value {
     return this.#node(op, { type, imm, args }) as Value;

@@ -15,6 +15,8 @@ export interface Environment {
   call(name: string, args: Datum[]): Datum;
   /** Throws. */
   fault(vector: number, errorCode: number): never;
+  /** CPL or EFLAGS.AC was written. */
+  privilegeChanged(): void;
   branchRelative(): void;
   branch(rip: bigint): void;
 }
@@ -100,6 +102,9 @@ function run(
         const packed = node.imm as number;
         return env.fault(packed >>> 16, packed & 0xffff);
       }
+      case 'privilege':
+        env.privilegeChanged();
+        break;
       case 'branch.relative':
         env.branchRelative();
         return LEAVE;

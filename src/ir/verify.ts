@@ -96,6 +96,8 @@ class Verifier {
         return effect(progress);
       case 'memory.storeBack':
         return effect(progress);
+      case 'privilege':
+        return effect(progress);
       case 'state.write':
         return this.#writesScratch(node) ? progress : effect(progress);
       case 'fault':
@@ -162,6 +164,7 @@ class Verifier {
       case 'slot.offset':
       case 'loop':
       case 'fault':
+      case 'privilege':
       case 'branch.relative':
         return undefined;
       case 'state.read':

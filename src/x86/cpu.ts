@@ -41,6 +41,10 @@ export interface Cpu {
   /** Drops cached translations: all, all but global ones, or one page. */
   flushTlb(scope: 'all' | 'non-global'): void;
   flushPage(address: bigint): void;
+  /** CR3 was written: translations are those of address space `pcid`; cached ones are kept when `keep` says so. */
+  switchAddressSpace(pcid: number, keep: boolean): void;
+  /** Drops what is not global of the address space `pcid`. */
+  flushContext(pcid: number): void;
 
   /** Port I/O. Sizes 1, 2, 4. */
   ioRead(port: number, bytes: 1 | 2 | 4): number;

@@ -13,6 +13,8 @@ import type { Semantics } from './semantics.ts';
  * - `cpuid:X`  #UD unless CPUID reports feature X
  * - `sse`      #UD/#NM by CR0.EM, CR4.OSFXSR, CR0.TS;  `fpu` #NM by CR0.EM, CR0.TS;  `avx` by CR4.OSXSAVE, XCR0, CR0.TS
  * - `ends`     the instruction never falls through to the next record (it branches or redirects)
+ * - `serializes` changes what is executed or how; what follows is looked up anew
+ * - `shadow`   interrupts wait until the next instruction has run
  * - `aligned`  128-bit memory operands must be aligned (#GP)
  * - `vsib`     the index of the memory operand is a vector register; M.offset() is its base and displacement alone
  */
@@ -30,6 +32,8 @@ export type Attribute =
   | 'fpu'
   | 'avx'
   | 'ends'
+  | 'serializes'
+  | 'shadow'
   | 'aligned'
   | 'vsib'
   | `cpuid:${string}`;

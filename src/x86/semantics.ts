@@ -241,7 +241,7 @@ export class Semantics extends Builder {
 
   // --- floating point
 
-  /** Helpers are not called but leave the compiled code, so that nothing of an instruction comes after them. */
+  /** In the block of a guard, helpers are not called but leave the compiled code: nothing comes after them. */
   get helpersLeave(): boolean {
     return false;
   }

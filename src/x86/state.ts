@@ -90,6 +90,11 @@ export const STATE = {
 
   /** bit set: the instruction family traps (#NM, #UD) under CR0, CR4, XCR0: see GATE_ in meaning.ts; i32 */
   trapGate: 1112,
+  /**
+   * sign bit set: an interrupt may be waiting, i32. Whatever sets EFLAGS.IF adds it to `attention`; never
+   * clear while one waits.
+   */
+  interruptPending: 1116,
   /** MXCSR, i32 */
   mxcsr: 1120,
   /** MXCSR_MASK as FXSAVE reports it is a constant; see fpu/ */
@@ -109,6 +114,13 @@ export const STATE = {
   xmm: 1296,
   /** record bytes (32 an instruction) that regions have run, u64 */
   regionBytes: 1824,
+  /** regions left for other code so far, i32; wraps */
+  regionExits: 1832,
+  /**
+   * linear-memory offsets of the TLBs of user, supervisor, and supervisor with EFLAGS.AC, i32 each; 0 for one
+   * that 64-bit code cannot use as it is
+   */
+  tlbs: 1836, // 3 × 4 bytes
   /** sixteen-byte bounce buffer for accesses that have no direct mapping */
   bounce: 1808,
   /** operands and result of vector helpers: three of 32 bytes */

@@ -207,6 +207,8 @@ export abstract class BodyEmitter {
   protected abstract raise(vector: number, errorCode: number): void;
   /** Calls an effect helper; its arguments are pushed by `args`. */
   protected abstract effectHelper(name: string, args: () => void): void;
+  /** Goes over to the TLB that the CPL and EFLAGS.AC in the state ask for. */
+  protected abstract privilegeChanged(): void;
   protected abstract branchRelative(): void;
   /** Continues at the i64 RIP that `rip` pushes. */
   protected abstract branch(rip: () => void): void;
@@ -309,6 +311,9 @@ export abstract class BodyEmitter {
         this.raise(packed >>> 16, packed & 0xffff);
         return;
       }
+      case 'privilege':
+        this.privilegeChanged();
+        return;
       case 'branch.relative':
         this.branchRelative();
         return;
@@ -417,8 +422,6 @@ export abstract class BodyEmitter {
   /** Goes on when all conditions hold, tested one after the other; runs the block otherwise. */
   #guard(node: Node): void {
     const f = this.f;
-    const blocks = node.blocks ?? [];
-    this.beforeNested(blocks);
     f.block();
     this.enterNested();
     f.block();
@@ -428,10 +431,15 @@ export abstract class BodyEmitter {
     }
     f.br(1);
     f.end();
-    this.#block(blocks[0] ?? []);
+    this.guarding = true;
+    this.#block(node.blocks?.[0] ?? []);
+    this.guarding = false;
     this.leaveNested();
     f.end();
   }
+
+  /** In the block of a guard: whatever cannot be done here leaves, and so do helpers. */
+  protected guarding = false;
 
   #defineNarrow(node: Node, signed: boolean): number {
     const local = this.allocate(I32);

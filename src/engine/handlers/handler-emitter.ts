@@ -4,6 +4,7 @@ import { I32 } from '../../wasm/mod.ts';
 import { CS, GP, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, type RuntimeImports } from '../emit/body-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
+import { PRIVILEGE } from '../tlb-layout.ts';
 
 /** Parameters of every handler: the record, the budget cursor, the state block, the TLB. */
 export const PC = 0;
@@ -120,6 +121,10 @@ export class HandlerEmitter extends BodyEmitter {
     }
   }
 
+  protected privilegeChanged(): void {
+    emitTlbSwitch(this.f, CPU, TLB_BASE);
+  }
+
   protected tlbBase(): void {
     this.f.get(TLB_BASE);
   }
@@ -186,4 +191,16 @@ export class HandlerEmitter extends BodyEmitter {
     rip();
     this.f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).returnCall(this.#runtime.branchTo);
   }
+}
+
+/** Emits the choice of the TLB by CPL and EFLAGS.AC, into the local `tlb` and the state. */
+export function emitTlbSwitch(f: FunctionWriter, cpu: number, tlb: number): void {
+  f.get(cpu);
+  f.get(cpu);
+  f.i32Const(PRIVILEGE.user);
+  f.get(cpu).i32Load(STATE.eflags).i32Const(18).op(0x76).i32Const(1).i32And(); // AC
+  f.i32Const(PRIVILEGE.supervisor).i32Add();
+  f.get(cpu).i32Load(STATE.cpl).i32Const(3).op(0x46).select();
+  f.i32Const(2).op(0x74).i32Add().i32Load(STATE.tlbs).tee(tlb);
+  f.i32Store(STATE.tlb);
 }

@@ -85,6 +85,7 @@ export class HandlerSet {
     emit: (
       helper: (name: string) => number,
       handlerType: number,
+      afterHelperType: number,
     ) => { name: string; code: Uint8Array }[],
   ): number {
     const module = new ModuleWriter();
@@ -98,15 +99,19 @@ export class HandlerSet {
     module.importTable('vm', 'table', 1);
     const handlerType = module.type([I32, I32, I32, I32], [I32]);
     const used = new Map<string, number>();
-    const functions = emit((name) => {
-      const known = used.get(name);
-      if (known !== undefined) return known;
-      const signature = this.#host.helpers.get(name);
-      if (signature === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);
-      const index = importHelper(module, name, signature);
-      used.set(name, index);
-      return index;
-    }, handlerType);
+    const functions = emit(
+      (name) => {
+        const known = used.get(name);
+        if (known !== undefined) return known;
+        const signature = this.#host.helpers.get(name);
+        if (signature === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);
+        const index = importHelper(module, name, signature);
+        used.set(name, index);
+        return index;
+      },
+      handlerType,
+      module.type([I32, I32, I32, I32, I32], [I32]),
+    );
     module.addElements(
       at,
       functions.map(({ name, code }) => module.addFunction(handlerType, code, name)),

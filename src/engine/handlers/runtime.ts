@@ -23,6 +23,8 @@ export const PSEUDO = {
 } as const;
 /** Table index of the first instruction handler. */
 export const FIRST_HANDLER = 8;
+/** Table index of what goes on after a helper that did not simply return: (pc, cursor, cpu, tlb, status) → exit. */
+export const AFTER_HELPER = 0;
 
 /** Names and types of what the runtime imports from TypeScript. */
 export interface HelperSignature {
@@ -93,7 +95,7 @@ export function defineRuntime(
   module.defineFunction(branchAndLink, branchAndLinkBody(branchTo));
   module.defineFunction(afterHelper, afterHelperBody(leave, dispatch));
 
-  const pseudo = new Map<number, number>();
+  const pseudo = new Map<number, number>([[AFTER_HELPER, afterHelper]]);
   const add = (index: number, name: string, f: FunctionWriter): void => {
     pseudo.set(index, module.addFunction(handlerType, f.finish(), name));
   };

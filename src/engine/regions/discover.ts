@@ -1,4 +1,10 @@
-import { type CodeMode, DECODED, type Decoder, MAX_INSTRUCTION_BYTES } from '../../x86/mod.ts';
+import {
+  type CodeMode,
+  DECODED,
+  type Decoder,
+  type Encoding,
+  MAX_INSTRUCTION_BYTES,
+} from '../../x86/mod.ts';
 import { RECORD } from '../record.ts';
 import { shapeKeyOf } from '../shape-key.ts';
 import { TLB } from '../tlb-layout.ts';
@@ -126,7 +132,7 @@ export function discover(
       else if (kind === 'other' && instruction.profile !== 0) {
         for (const seen of source.targets(instruction.profile)) lead(seen, context);
       }
-      if (instruction.encoding.attributes.has('ends')) break;
+      if (endsBlock(instruction.encoding)) break;
       at = next;
       if (target !== undefined) lead(at, context);
     }
@@ -188,7 +194,7 @@ function makeBlocks(
         }
       }
       at += instruction.length;
-      if (instruction.bails || instruction.encoding.attributes.has('ends')) break;
+      if (instruction.bails || endsBlock(instruction.encoding)) break;
       const next = blocks.get(keyOf(at, context));
       if (next !== undefined) {
         block.next = next;
@@ -197,6 +203,11 @@ function makeBlocks(
     }
   }
   return blocks;
+}
+
+/** Nothing is known of what runs behind it, or it must be looked up anew. */
+function endsBlock({ attributes }: Encoding): boolean {
+  return attributes.has('ends') || attributes.has('serializes');
 }
 
 function emptyBlock(id: number): RegionBlock {
@@ -280,9 +291,6 @@ function readInstruction(
     record: crosses ? record + RECORD.bytes : record,
     handler: source.handler(),
     target: relative ? at + decoder.length + decoder.relative : undefined,
-    bails:
-      encoding.attributes.has('cpl0') ||
-      decoder.repeat !== 'none' ||
-      (decoder.operandSize === 16 && relative),
+    bails: encoding.attributes.has('shadow') || (decoder.operandSize === 16 && relative),
   };
 }

@@ -62,6 +62,8 @@ export class RegionCache {
   #next = FIRST_REGION;
   /** table indexes of dropped regions */
   readonly #free: number[] = [];
+  /** called when a region goes out of use: it may be running */
+  onDrop: () => void = () => {};
   regionsMade = 0;
   regionsDropped = 0;
   wasmBytes = 0;
@@ -143,9 +145,9 @@ export class RegionCache {
     const first = graph.root.instructions[0];
     if (first === undefined || first.bails) return false;
     const index = this.#free.pop() ?? this.#next++;
-    const bytes = this.#handlers.addFunctions(index, (helper, handlerType) => {
+    const bytes = this.#handlers.addFunctions(index, (helper, handlerType, afterHelperType) => {
       const f = new FunctionWriter(4);
-      new RegionEmitter(f, helper, handlerType, graph, source.record).emitRegion();
+      new RegionEmitter(f, helper, handlerType, afterHelperType, graph, source.record).emitRegion();
       return [{ name: `region@${first.at.toString(16)}`, code: f.finish() }];
     });
     const region: Region = {
@@ -203,6 +205,7 @@ export class RegionCache {
   }
 
   #drop(region: Region): void {
+    this.onDrop();
     const at = (region.record + RECORD.handler) >> 2;
     if (this.#words[at] === region.index) this.#words[at] = region.handler;
     this.#regions.delete(region.record);

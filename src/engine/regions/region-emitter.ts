@@ -3,7 +3,8 @@ import { assert } from '../../util/mod.ts';
 import { F32, F64, type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
 import { CS, describe, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, loadOpcode, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
-import { emitDispatch } from '../handlers/runtime.ts';
+import { emitTlbSwitch } from '../handlers/handler-emitter.ts';
+import { AFTER_HELPER, emitDispatch } from '../handlers/runtime.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
 import { TLB } from '../tlb-layout.ts';
@@ -26,6 +27,8 @@ const CPU = 2;
 const TLB_BASE = 3;
 const GPRS = 16;
 const PAGE = 4096;
+/** A power of two. */
+const SAMPLED_EXITS = 64;
 
 const FLAG_FIELDS = [STATE.flagZ, STATE.flagS, STATE.flagO, STATE.flagA, STATE.flagC] as const;
 
@@ -60,6 +63,7 @@ export class RegionEmitter extends BodyEmitter {
   readonly #graph: RegionGraph;
   readonly #recordAt: (at: number) => number;
   readonly #handlerType: number;
+  readonly #afterHelperType: number;
   readonly #gprs: number[] = [];
   readonly #flags = new Map<number, number>();
   /** canonical places of a recipe: its operands, and its kind where that is only known at run time */
@@ -83,6 +87,7 @@ export class RegionEmitter extends BodyEmitter {
   #hostRounds: number | undefined;
   readonly #used = new Set<number>();
   readonly #written = new Set<number>();
+  readonly #marks: { readonly at: number; readonly kind: 'spill' | 'load' }[] = [];
   readonly #labels: Label[] = [];
   readonly #pools = new Map<ValueType, number[]>();
   readonly #taken = new Map<ValueType, number>();
@@ -91,15 +96,21 @@ export class RegionEmitter extends BodyEmitter {
   #live = new Set<FlagPlace>();
   #nestedFlags = false;
   #nesting = 0;
+  /** the present instruction called a helper that has effects */
+  #helped = false;
   #block!: RegionBlock;
   #instruction!: RegionInstruction;
   #position = 0;
 
-  /** @param helper function index of a helper that only computes */
+  /**
+   * @param helper function index of a helper
+   * @param handlerType type of handlers, and of what goes on after a helper
+   */
   constructor(
     f: FunctionWriter,
     helper: (name: string) => number,
     handlerType: number,
+    afterHelperType: number,
     graph: RegionGraph,
     recordAt: (at: number) => number,
   ) {
@@ -107,6 +118,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#graph = graph;
     this.#recordAt = recordAt;
     this.#handlerType = handlerType;
+    this.#afterHelperType = afterHelperType;
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
     for (const field of FLAG_FIELDS)
       this.#flags.set(field, f.local(field === STATE.flagC ? I32 : I64));
@@ -129,17 +141,54 @@ export class RegionEmitter extends BodyEmitter {
   emitRegion(): void {
     const f = this.f;
     this.#recipe = RECIPE.memory;
+    f.block(); // helper exit
     f.block(); // exit
-    this.#labels.push({ kind: 'other' });
+    this.#labels.push({ kind: 'other' }, { kind: 'other' });
     this.#tree(this.#graph.root);
-    this.#labels.pop();
+    this.#labels.length = 0;
     f.unreachable();
     f.end();
     this.#epilogue();
-    // What must be loaded at the start is known only now.
+    f.return();
+    f.end();
+    this.#helperEpilogue();
+    // Which registers must be loaded at the start, and around helpers, is known only now.
     const body = f.takeCode();
     this.#prologue();
-    f.code.append(body);
+    let done = 0;
+    for (const { at, kind } of this.#marks) {
+      f.code.append(body.subarray(done, at));
+      if (kind === 'spill') this.#spill();
+      else this.#load();
+      done = at;
+    }
+    f.code.append(body.subarray(done));
+  }
+
+  /** Writes the registers that the region changes back to the state. */
+  #spill(): void {
+    for (const index of this.#written)
+      this.f
+        .get(CPU)
+        .get(this.#gprs[index] as number)
+        .i64Store(STATE.gpr + index * 8);
+    this.#vectors.store();
+  }
+
+  /** Loads the registers that the region uses. */
+  #load(): void {
+    for (const index of this.#used)
+      this.f
+        .get(CPU)
+        .i64Load(STATE.gpr + index * 8)
+        .set(this.#gprs[index] as number);
+    this.#vectors.load();
+    this.#testRounding();
+  }
+
+  /** Code that depends on which registers the whole region uses goes here when that is known. */
+  #mark(kind: 'spill' | 'load'): void {
+    this.#marks.push({ at: this.f.code.length, kind });
   }
 
   // --- entry and exit
@@ -202,12 +251,7 @@ export class RegionEmitter extends BodyEmitter {
     f.get(CPU).get(this.#rest).i32Store(STATE.budget);
     f.i32Const(EXIT.budget).return();
     f.end();
-    for (const i of this.#used)
-      f.get(CPU)
-        .i64Load(STATE.gpr + i * 8)
-        .set(this.#gprs[i] as number);
-    this.#vectors.load();
-    this.#testRounding();
+    this.#load();
     f.i32Const(RECIPE.memory).set(this.#kind);
   }
 
@@ -216,6 +260,15 @@ export class RegionEmitter extends BodyEmitter {
     if (this.#hostRounds === undefined) return;
     this.f.get(CPU).i32Load(STATE.mxcsr).i32Const(HOST_ROUNDING.mask).i32And();
     this.f.i32Const(HOST_ROUNDING.value).op(0x46).set(this.#hostRounds);
+  }
+
+  #storeFlags(): void {
+    const f = this.f;
+    for (const [field, local] of this.#flags) {
+      f.get(CPU).get(local);
+      if (field === STATE.flagC) f.i32Store(field);
+      else f.i64Store(field);
+    }
   }
 
   #loadFlags(): void {
@@ -239,30 +292,49 @@ export class RegionEmitter extends BodyEmitter {
   /** Writes registers and flags back, then goes on where the exit said. */
   #epilogue(): void {
     const f = this.f;
-    for (const index of this.#written)
-      f.get(CPU)
-        .get(this.#gprs[index] as number)
-        .i64Store(STATE.gpr + index * 8);
-    this.#vectors.store();
+    this.#mark('spill');
     f.get(this.#kind).i32Const(RECIPE.memory).op(0x47).if();
     this.#resolveDynamic();
-    for (const [field, local] of this.#flags) {
-      f.get(CPU).get(local);
-      if (field === STATE.flagC) f.i32Store(field);
-      else f.i64Store(field);
-    }
+    this.#storeFlags();
     f.end();
-    // Instructions run here, for the statistics: budget at entry minus what is left.
-    f.get(CPU).get(CPU).i64Load(STATE.regionBytes);
-    f.get(CURSOR)
-      .get(PC)
-      .i32Sub()
-      .get(this.#rest)
-      .i32Sub()
-      .op(0xac)
-      .i64Add()
-      .i64Store(STATE.regionBytes);
+    this.#countInstructions();
+    f.get(this.#exitHandler).i32Eqz().if();
+    this.#sampleExit();
+    f.end();
     f.get(this.#rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
+    this.#storeExitRip();
+    f.i32Const(EXIT.budget).return();
+    f.end();
+    f.get(this.#exitRecord).if();
+    f.get(CPU).get(this.#exitRip).i64Store(STATE.ripBase);
+    f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add().get(CPU).get(TLB_BASE);
+    f.get(this.#exitHandler);
+    f.get(this.#exitRecord).i32Load(RECORD.handler);
+    f.get(this.#exitHandler).select();
+    f.returnCallIndirect(this.#handlerType);
+    f.end();
+    emitDispatch(f, this.#handlerType, this.#exitRip, this.#rest, CPU, TLB_BASE);
+  }
+
+  /** One exit in SAMPLED_EXITS leaves to TypeScript, which looks whether its target deserves a region. */
+  #sampleExit(): void {
+    const f = this.f;
+    const count = f.local(I32);
+    f.get(CPU).get(CPU).i32Load(STATE.regionExits).i32Const(1).i32Add().tee(count);
+    f.i32Store(STATE.regionExits);
+    f.get(count)
+      .i32Const(SAMPLED_EXITS - 1)
+      .i32And()
+      .i32Eqz()
+      .if();
+    this.#storeExitRip();
+    f.i32Const(EXIT.hot).return();
+    f.end();
+  }
+
+  /** STATE.rip and STATE.budget as the exit says. */
+  #storeExitRip(): void {
+    const f = this.f;
     f.get(this.#exitRecord).if();
     f.get(this.#exitRip)
       .get(this.#exitRecord)
@@ -272,17 +344,35 @@ export class RegionEmitter extends BodyEmitter {
     f.end();
     f.get(CPU).get(this.#exitRip).i64Store(STATE.rip);
     f.get(CPU).get(this.#rest).i32Store(STATE.budget);
-    f.i32Const(EXIT.budget).return();
-    f.end();
-    f.get(this.#exitRecord).if();
-    f.get(CPU).get(this.#exitRip).i64Store(STATE.ripBase);
-    f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add().get(CPU).get(TLB_BASE);
-    f.get(this.#exitHandler).returnCallIndirect(this.#handlerType);
-    f.end();
-    emitDispatch(f, this.#handlerType, this.#exitRip, this.#rest, CPU, TLB_BASE);
+  }
+
+  /** Instructions run here, for the statistics: budget at entry minus what is left. */
+  #countInstructions(): void {
+    const f = this.f;
+    f.get(CPU).get(CPU).i64Load(STATE.regionBytes);
+    f.get(CURSOR)
+      .get(PC)
+      .i32Sub()
+      .get(this.#rest)
+      .i32Sub()
+      .op(0xac)
+      .i64Add()
+      .i64Store(STATE.regionBytes);
+  }
+
+  /** After a helper that did not simply return: its status is in #exitHandler, the state is written back. */
+  #helperEpilogue(): void {
+    const f = this.f;
+    this.#countInstructions();
+    f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add();
+    f.get(CPU).get(TLB_BASE).get(this.#exitHandler);
+    f.i32Const(AFTER_HELPER).returnCallIndirect(this.#afterHelperType);
   }
 
   #exitDepth(): number {
+    return this.#labels.length - 2 + this.#nesting;
+  }
+  #helperExitDepth(): number {
     return this.#labels.length - 1 + this.#nesting;
   }
 
@@ -290,8 +380,7 @@ export class RegionEmitter extends BodyEmitter {
   #bail(): void {
     const f = this.f;
     const { record, handler, at } = this.#instruction;
-    const left = (this.#block.instructions.length - this.#position) * RECORD.bytes;
-    f.get(this.#rest).i32Const(left).i32Add().set(this.#rest);
+    f.get(this.#rest).i32Const(this.#uncharged()).i32Add().set(this.#rest);
     f.i32Const(record).set(this.#exitRecord);
     f.i32Const(handler).set(this.#exitHandler);
     this.#pushRipBase(Math.floor(at / PAGE));
@@ -299,9 +388,16 @@ export class RegionEmitter extends BodyEmitter {
     this.#leave();
   }
 
-  /** Leaves to the instruction at `at`: straight to its record when it has one in a page that was checked. */
-  #leaveTo(at: number): void {
+  /**
+   * Leaves to the instruction at `at`: straight to its record when it has one in a page that was checked.
+   * In the middle of a block `done` says how many bytes the present instruction was charged.
+   */
+  #leaveTo(at: number, done = 0): void {
     const f = this.f;
+    if (done > 0) {
+      const left = this.#uncharged() - done;
+      if (left > 0) f.get(this.#rest).i32Const(left).i32Add().set(this.#rest);
+    }
     const page = Math.floor(at / PAGE);
     const record = this.#graph.pages.has(page) ? this.#recordAt(at) : 0;
     if (record === 0) {
@@ -311,7 +407,7 @@ export class RegionEmitter extends BodyEmitter {
       return;
     }
     f.i32Const(record).set(this.#exitRecord);
-    f.i32Const(record).i32Load(RECORD.handler).set(this.#exitHandler);
+    f.i32Const(0).set(this.#exitHandler);
     this.#pushRipBase(page);
     f.set(this.#exitRip);
     this.#leave();
@@ -320,6 +416,7 @@ export class RegionEmitter extends BodyEmitter {
   /** Leaves to the RIP in #exitRip. */
   #leaveByRip(): void {
     this.f.i32Const(0).set(this.#exitRecord);
+    this.f.i32Const(0).set(this.#exitHandler);
     this.#leave();
   }
 
@@ -461,17 +558,35 @@ export class RegionEmitter extends BodyEmitter {
     const b = new RegionSemantics(shape, instruction.operands, this.#vectors);
     describe(b, instruction.encoding);
     const body = b.finish();
-    for (const node of body.block) {
-      if (node.op === 'helper' || node.op === 'fault') {
-        // Leaves whatever happens: nothing of this instruction is done here.
-        this.#bail();
-        return false;
-      }
+    if (body.block.some((node) => node.op === 'fault')) {
+      // Leaves whatever happens: nothing of this instruction is done here.
+      this.#bail();
+      return false;
     }
+    this.#helped = false;
     this.emitBody(body);
     for (const [offset, facts] of b.learned) this.#vectors.learn(offset, facts);
-    const ended = body.block.some((node) => node.op === 'branch' || node.op === 'branch.relative');
-    return !ended;
+    if (body.block.some((node) => node.op === 'branch' || node.op === 'branch.relative'))
+      return false;
+    const { attributes } = instruction.encoding;
+    if (attributes.has('serializes') || attributes.has('ends')) {
+      this.#pushRip(instruction.at + instruction.length);
+      this.f.set(this.#exitRip);
+      this.#leaveByRip();
+      return false;
+    }
+    if (this.#helped) this.#heed(instruction);
+    return true;
+  }
+
+  /** Behind a helper: what it did may have made this region's code stale, which sets `attention`. */
+  #heed({ at, length }: RegionInstruction): void {
+    const f = this.f;
+    f.get(CPU).i32Load(STATE.attention).i32Const(0).op(0x48).if();
+    this.#nesting++;
+    this.#leaveTo(at + length, RECORD.bytes);
+    this.#nesting--;
+    f.end();
   }
 
   protected override allocate(type: ValueType): number {
@@ -495,7 +610,7 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   protected override beforeNested(blocks: readonly Block[]): void {
-    if (!blocks.some(touchesFlags)) return;
+    if (this.guarding || !blocks.some(touchesFlags)) return;
     this.#toFields();
     this.#nestedFlags = true;
   }
@@ -833,6 +948,10 @@ export class RegionEmitter extends BodyEmitter {
     else throw new Error(`Vivarium internal error: parameter ${which}`);
   }
 
+  protected privilegeChanged(): void {
+    emitTlbSwitch(this.f, CPU, TLB_BASE);
+  }
+
   protected tlbBase(): void {
     this.f.get(TLB_BASE);
   }
@@ -853,8 +972,46 @@ export class RegionEmitter extends BodyEmitter {
   protected raise(): void {
     this.#bail();
   }
-  protected effectHelper(): void {
-    this.#bail();
+  /**
+   * Calls a helper with the state as it is before this instruction: registers and flags written back, and
+   * loaded again after. A helper that faults, redirects or stops leaves the region.
+   */
+  protected effectHelper(name: string, args: () => void): void {
+    if (this.guarding) {
+      this.#bail();
+      return;
+    }
+    const f = this.f;
+    this.#helped = true;
+    const { record, at } = this.#instruction;
+    this.#toFields();
+    this.#mark('spill');
+    this.#storeFlags();
+    f.get(CPU).i32Const(record).i32Store(STATE.pc);
+    f.get(CPU);
+    this.#pushRipBase(Math.floor(at / PAGE));
+    f.i64Store(STATE.ripBase);
+    args();
+    f.call(this.imports.helper(name)).tee(this.#exitHandler).if();
+    f.get(this.#rest).i32Const(this.#uncharged()).i32Add().set(this.#rest);
+    f.i32Const(record).set(this.#exitRecord);
+    this.#nesting++;
+    f.br(this.#helperExitDepth());
+    this.#nesting--;
+    f.end();
+    this.#mark('load');
+    this.#vectors.forget();
+    f.get(CPU).i32Load(STATE.tlb).set(TLB_BASE);
+    if (this.#nesting > 0) this.#loadFlags();
+    else {
+      this.#recipe = RECIPE.memory;
+      this.#kill(undefined);
+    }
+  }
+
+  /** Bytes of the block's charge that belong to the present instruction and those behind it. */
+  #uncharged(): number {
+    return (this.#block.instructions.length - this.#position) * RECORD.bytes;
   }
 
   protected branchRelative(): void {
@@ -1023,6 +1180,7 @@ function touchesFlags(block: Block): boolean {
   return block.some(
     (node) =>
       node.op.startsWith('flags.') ||
+      node.op === 'helper' ||
       ((node.op === 'state.write' || node.op === 'state.read') &&
         node.field?.kind === 'fixed' &&
         (FLAG_FIELDS as readonly number[]).includes(node.field.offset)) ||
@@ -1088,6 +1246,9 @@ class FormulaEmitter extends BodyEmitter {
     this.no();
   }
   protected effectHelper(): void {
+    this.no();
+  }
+  protected privilegeChanged(): void {
     this.no();
   }
   protected branchRelative(): void {

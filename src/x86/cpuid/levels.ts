@@ -8,12 +8,12 @@ import { canonicalFeature } from './features.ts';
 const SYSTEM = `fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2
   hypervisor x2apic tsc_deadline_timer tsc_adjust arat syscall nx pdpe1gb rdtscp lm invariant_tsc
   topoext fsgsbase smep smap umip erms fsrm xsave xsaveopt xsavec xgetbv1 xsaves
-  clflushopt clwb rdpid 3dnowprefetch wbnoinvd
+  clflushopt clwb pcid invpcid rdpid 3dnowprefetch wbnoinvd
   lfence_rdtsc null_seg_clr_base autoibrs ssb_no btc_no srso_no`;
 
 const V2 = 'cx16 lahf_lm popcnt pni ssse3 sse4_1 sse4_2';
 const V3 = 'avx avx2 bmi1 bmi2 f16c fma abm movbe';
-const BEYOND = 'aes pclmulqdq sha_ni adx pcid invpcid vaes vpclmulqdq rdrand rdseed';
+const BEYOND = 'aes pclmulqdq sha_ni adx vaes vpclmulqdq rdrand rdseed';
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 

@@ -88,6 +88,7 @@ export function interpret(machine: TestCpu, code: readonly number[]): void {
     fault: (vector, errorCode) => {
       throw new GuestFault(vector, errorCode);
     },
+    privilegeChanged: () => {},
     branchRelative: () => {},
     branch: () => {},
   });

@@ -1,4 +1,5 @@
 import type { Value } from '../../ir/mod.ts';
+import { EFLAGS } from '../cpu-state.ts';
 import type { Semantics } from '../semantics.ts';
 import { STATE } from '../state.ts';
 
@@ -50,6 +51,35 @@ export function setLowFlagBits(b: Semantics, bits: Value): void {
   // Bit 7 becomes the sign; an odd low byte (1) stands for PF = 0.
   const oddWhenClear = b.and(b.shrU(inverted, b.i64(2)), b.i64(1));
   b.writeField(STATE.flagS, b.or(b.shl(bits, b.i64(56)), oddWhenClear));
+}
+
+/** The whole of EFLAGS, i64. */
+export function allFlags(b: Semantics): Value {
+  const overflow = b.shl(b.overflowFlag, b.i32(11));
+  return b.or(b.widen(b.or(b.readField32(STATE.eflags), overflow)), lowFlagBits(b));
+}
+
+/** Flags that software can hold in EFLAGS and that are not kept in fields of their own; bit 1 is always set. */
+const SYSTEM_FLAGS =
+  EFLAGS.TF |
+  EFLAGS.IF |
+  EFLAGS.DF |
+  EFLAGS.IOPL |
+  EFLAGS.NT |
+  EFLAGS.RF |
+  EFLAGS.VM |
+  EFLAGS.AC |
+  EFLAGS.VIF |
+  EFLAGS.VIP |
+  EFLAGS.ID;
+
+/** Sets EFLAGS from the i32 `flags`. What depends on flags (interrupts, traps, TLBs) is the caller's. */
+export function setAllFlags(b: Semantics, flags: Value): void {
+  const system = b.or(b.and(flags, b.i32(SYSTEM_FLAGS)), b.i32(2));
+  b.writeField32(STATE.eflags, system);
+  const wide = b.widen(flags);
+  setLowFlagBits(b, wide);
+  b.setOverflowSign(b.shl(wide, b.i64(52)));
 }
 
 /** ZF = SF = PF = 0. */

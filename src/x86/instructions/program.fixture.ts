@@ -146,6 +146,7 @@ export class TinyProcessor {
       fault: (vector, errorCode) => {
         throw new GuestFault(vector, errorCode);
       },
+      privilegeChanged: () => {},
       branchRelative: () => {
         this.target = next + BigInt(relative);
       },

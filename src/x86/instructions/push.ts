@@ -2,8 +2,7 @@ import type { Value } from '../../ir/mod.ts';
 import { EFLAGS } from '../cpu-state.ts';
 import { define, form, type Instruction } from '../form.ts';
 import type { Semantics } from '../semantics.ts';
-import { STATE } from '../state.ts';
-import { lowFlagBits } from './flag-bits.ts';
+import { allFlags } from './flag-bits.ts';
 
 /** PUSH of a register, memory or immediate (sign-extended). SDM Vol. 2B "PUSH". */
 export const push = define(
@@ -21,10 +20,7 @@ export const push = define(
 
 /** EFLAGS as PUSHF stores it: RF and VM read as 0. */
 function pushedFlags(b: Semantics): Value {
-  const hidden = EFLAGS.RF | EFLAGS.VM;
-  const system = b.and(b.readField32(STATE.eflags), b.i32(~hidden));
-  const overflow = b.shl(b.overflowFlag, b.i32(11));
-  return b.or(b.widen(b.or(system, overflow)), lowFlagBits(b));
+  return b.and(allFlags(b), b.i64(BigInt(~(EFLAGS.RF | EFLAGS.VM))));
 }
 
 /** PUSHF, PUSHFD, PUSHFQ. In virtual-8086 mode a helper checks IOPL. SDM Vol. 2B "PUSHF". */

@@ -18,7 +18,7 @@ const moveFromControl = define(
 );
 const moveToControl = define(
   'mov',
-  [form('0F 22 /r', 'Cy Ey', 'cpl0', 'f64')],
+  [form('0F 22 /r', 'Cy Ey', 'cpl0', 'f64', 'serializes')],
   (b, [control, source]) => {
     b.helper('moveToControl', b.wrap(control.read()), source.readUnsigned());
   },
@@ -34,15 +34,15 @@ const moveFromDebug = define(
 );
 const moveToDebug = define(
   'mov',
-  [form('0F 23 /r', 'Dy Ey', 'cpl0', 'f64')],
+  [form('0F 23 /r', 'Dy Ey', 'cpl0', 'f64', 'serializes')],
   (b, [debug, source]) => {
     b.helper('moveToDebug', b.wrap(debug.read()), source.readUnsigned());
   },
 );
 
-const clts = define('clts', [form('0F 06', '', 'cpl0')], (b) => b.helper('clts'));
+const clts = define('clts', [form('0F 06', '', 'cpl0', 'serializes')], (b) => b.helper('clts'));
 
-const lmsw = define('lmsw', [form('0F 01 /6', 'Ew', 'cpl0')], (b, [source]) => {
+const lmsw = define('lmsw', [form('0F 01 /6', 'Ew', 'cpl0', 'serializes')], (b, [source]) => {
   b.helper('lmsw', b.wrap(source.readUnsigned()));
 });
 
@@ -117,13 +117,17 @@ const arpl = define(
   },
 );
 
-const invlpg = define('invlpg', [form('0F 01 /7 mod!=3', 'Mb', 'cpl0')], (b, [page]) => {
-  b.helper('invlpg', page.address());
-});
+const invlpg = define(
+  'invlpg',
+  [form('0F 01 /7 mod!=3', 'Mb', 'cpl0', 'serializes')],
+  (b, [page]) => {
+    b.helper('invlpg', page.address());
+  },
+);
 
 const invpcid = define(
   'invpcid',
-  [form('66 0F 38 82 /r mod!=3', 'Gy Mdq', 'cpl0', 'f64', 'cpuid:invpcid')],
+  [form('66 0F 38 82 /r mod!=3', 'Gy Mdq', 'cpl0', 'f64', 'serializes', 'cpuid:invpcid')],
   (b, [type, descriptor]) => {
     b.helper('invpcid', type.readUnsigned(), descriptor.address());
   },
@@ -155,7 +159,7 @@ const sti = define('sti', [form('FB')], (b) => {
   b.if(b.eqz(b.and(flags, b.i32(EFLAGS.IF))), () => {
     b.writeField32(STATE.eflags, b.or(flags, b.i32(EFLAGS.IF)));
     b.writeField32(STATE.interruptShadow, b.i32(1));
-    b.writeField32(STATE.attention, b.i32(0x8000_0000));
+    b.writeField32(STATE.attention, b.readField32(STATE.interruptPending));
   });
 });
 
@@ -163,7 +167,17 @@ const sti = define('sti', [form('FB')], (b) => {
 function accessOverride(name: string, opcode: string, on: 0 | 1): Instruction {
   return define(name, [form(opcode, '', 'cpuid:smap')], (b) => {
     b.if(b.readField32(STATE.cpl), () => b.fault(UD));
-    b.helper('setAccessOverride', b.i32(on));
+    const slow = (): void => b.helper('setAccessOverride', b.i32(on));
+    if (b.shape.mode !== 64) {
+      slow();
+      return;
+    }
+    b.if(b.eqz(b.readField32(STATE.tlbs + (on === 1 ? 8 : 4))), slow, () => {
+      const flags = b.readField32(STATE.eflags);
+      const after = on === 1 ? b.or(flags, b.i32(EFLAGS.AC)) : b.and(flags, b.i32(~EFLAGS.AC));
+      b.writeField32(STATE.eflags, after);
+      b.privilegeChanged();
+    });
   });
 }
 

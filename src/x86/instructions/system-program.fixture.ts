@@ -74,6 +74,7 @@ export class SystemProcessor extends TestCpu {
       fault: (vector, errorCode) => {
         throw new GuestFault(vector, errorCode);
       },
+      privilegeChanged: () => {},
       branchRelative: () => {},
       branch: (rip) => this.redirect(rip),
     };

@@ -27,9 +27,13 @@ export const moveFromSegment = define(
 );
 
 /** MOV Sreg, r/m16. */
-export const moveToSegment = define('mov', [form('8E /r', 'Sw Ew')], (b, [segment, source]) => {
-  b.helper('moveToSegment', b.wrap(segment.read()), b.wrap(source.readUnsigned()));
-});
+export const moveToSegment = define(
+  'mov',
+  [form('8E /r', 'Sw Ew', 'shadow')],
+  (b, [segment, source]) => {
+    b.helper('moveToSegment', b.wrap(segment.read()), b.wrap(source.readUnsigned()));
+  },
+);
 
 function pushSegment(
   index: number,
@@ -42,7 +46,7 @@ function pushSegment(
 }
 
 function popSegment(index: number, opcode: string, ...attributes: ('no64' | 'd64')[]): Instruction {
-  return define('pop', [form(opcode, '', ...attributes)], (b) => {
+  return define('pop', [form(opcode, '', 'shadow', ...attributes)], (b) => {
     const size = b.shape.operandSize;
     const selector = b.wrap(b.peek(size));
     b.helper('popSegment', b.i32(index), selector, b.i32(size / 8));

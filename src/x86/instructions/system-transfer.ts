@@ -3,6 +3,7 @@ import type { Value } from '../../ir/mod.ts';
 import { define, form, type Instruction } from '../form.ts';
 import type { Semantics } from '../semantics.ts';
 import { readFarPointer } from './system-segments.ts';
+import { usualIret, usualSyscall, usualSysret } from './usual-transfer.ts';
 
 /** A far pointer in the instruction: the decoder gives the offset in the low, the selector in the high half. */
 function immediateFarPointer(b: Semantics): { offset: Value; selector: Value } {
@@ -48,7 +49,9 @@ export const farReturnRelease = define('lret', [form('CA iw', 'Iw', 'ends')], (b
 
 /** IRET, IRETD, IRETQ. SDM Vol. 2A "IRET". */
 export const iret = define('iret', [form('CF', '', 'ends')], (b) => {
-  b.helper('iret', b.i32(b.shape.operandSize));
+  const { mode, operandSize } = b.shape;
+  if (mode === 64 && operandSize === 64) usualIret(b);
+  else b.helper('iret', b.i32(operandSize));
 });
 
 export const int = define('int', [form('CD ib', 'Ib', 'ends')], (b, [vector]) => {
@@ -64,10 +67,15 @@ export const into = define('into', [form('CE', '', 'no64')], (b) => {
   b.if(b.overflowFlag, () => b.helper('overflow'));
 });
 
-export const syscall = define('syscall', [form('0F 05', '', 'ends')], (b) => b.helper('syscall'));
+export const syscall = define('syscall', [form('0F 05', '', 'ends')], (b) => {
+  if (b.shape.mode === 64) usualSyscall(b);
+  else b.helper('syscall');
+});
 
 export const sysret = define('sysret', [form('0F 07', '', 'ends')], (b) => {
-  b.helper('sysret', b.i32(b.shape.operandSize));
+  const { mode, operandSize } = b.shape;
+  if (mode === 64 && operandSize === 64) usualSysret(b);
+  else b.helper('sysret', b.i32(operandSize));
 });
 
 export const sysenter = define('sysenter', [form('0F 34', '', 'ends')], (b) => {

@@ -126,6 +126,7 @@ test('far JMP and CALL through memory: selector behind the offset', () => {
 
 test('CLI and STI obey IOPL; STI opens a shadow only when it enables interrupts', () => {
   const cpu = cpuIn('long');
+  cpu.state.set32(STATE.interruptPending, 0x8000_0000);
   cpu.execute('fb');
   assert.equal(cpu.state.get32(STATE.interruptShadow), 1);
   assert.equal(cpu.state.get32(STATE.attention), 0x8000_0000);

@@ -94,6 +94,7 @@ export class VectorRegisters {
       fault: (vector, errorCode) => {
         throw new GuestFault(vector, errorCode);
       },
+      privilegeChanged: none,
       branchRelative: none,
       branch: none,
     });

@@ -77,9 +77,13 @@ const xgetbv = define('xgetbv', [form('NP 0F 01 D0', '', 'cpuid:xsave')], (b) =>
 });
 
 /** XSETBV. SDM Vol. 2D "XSETBV". */
-const xsetbv = define('xsetbv', [form('NP 0F 01 D1', '', 'cpl0', 'cpuid:xsave')], (b) => {
-  b.helper('xsetbv');
-});
+const xsetbv = define(
+  'xsetbv',
+  [form('NP 0F 01 D1', '', 'cpl0', 'serializes', 'cpuid:xsave')],
+  (b) => {
+    b.helper('xsetbv');
+  },
+);
 
 export const xsaveInstructions: Instruction[] = [
   fxsave,

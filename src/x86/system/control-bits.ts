@@ -49,8 +49,5 @@ export const EFER = {
   AIBRSE: 1 << 21,
 } as const;
 
-/** CR3 bit 63 (with CR4.PCIDE): keep the new address space's translations. Bit of the high half. */
-export const CR3_NO_FLUSH_HIGH = 0x8000_0000;
-
 /** Width of a guest-physical address, as CPUID 0x80000008 announces it. */
 export const PHYSICAL_ADDRESS_BITS = 48;

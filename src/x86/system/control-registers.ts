@@ -3,7 +3,7 @@ import type { Cpu, Helper } from '../cpu.ts';
 import type { CpuState } from '../cpu-state.ts';
 import { GP, GuestFault, UD } from '../fault.ts';
 import { CS, STATE } from '../state.ts';
-import { CR0, CR3_NO_FLUSH_HIGH, CR4, EFER, PHYSICAL_ADDRESS_BITS } from './control-bits.ts';
+import { CR0, CR4, EFER, PHYSICAL_ADDRESS_BITS } from './control-bits.ts';
 import { ATTRIBUTE } from './descriptor.ts';
 import { in64BitMode, inLongMode } from './mode.ts';
 
@@ -78,14 +78,14 @@ function continueInMode(cpu: Cpu): void {
 
 const CR3_RESERVED = ~((1n << BigInt(PHYSICAL_ADDRESS_BITS)) - 1n);
 
-/** Sets CR3. Translations that are not global go, whatever bit 63 says: they carry no PCID. */
+/** Sets CR3. Bit 63 keeps what is cached of the PCID in bits 11:0. SDM Vol. 3A, 4.10.4.1. */
 export function writeCr3(cpu: Cpu, value: bigint): void {
   const { state } = cpu;
-  let next = value;
-  if ((state.get32(STATE.cr4) & CR4.PCIDE) !== 0) next &= ~(BigInt(CR3_NO_FLUSH_HIGH) << 32n);
+  const tagged = (state.get32(STATE.cr4) & CR4.PCIDE) !== 0;
+  const next = tagged ? BigInt.asUintN(63, value) : value;
   if (inLongMode(state) && (next & CR3_RESERVED) !== 0n) throw new GuestFault(GP);
   state.set64(STATE.cr3, inLongMode(state) ? next : next & 0xffff_ffffn);
-  cpu.flushTlb('non-global');
+  cpu.switchAddressSpace(tagged ? Number(next & 0xfffn) : 0, next !== value);
 }
 
 function supportedCr4(cpu: Cpu): number {

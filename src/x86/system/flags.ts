@@ -68,7 +68,11 @@ export function writeFlags(cpu: Cpu, flags: number): boolean {
   const before = state.get32(STATE.eflags);
   storeFlags(state, flags & IMPLEMENTED);
   const changed = before ^ flags;
-  if ((changed & flags & EFLAGS.IF) !== 0) state.set32(STATE.attention, ATTENTION);
+  if ((changed & flags & EFLAGS.IF) !== 0)
+    state.set32(
+      STATE.attention,
+      state.get32(STATE.attention) | state.get32(STATE.interruptPending),
+    );
   const override = (changed & EFLAGS.AC) !== 0 && (state.get32(STATE.cr4) & CR4.SMAP) !== 0;
   if ((changed & (EFLAGS.TF | EFLAGS.VM)) === 0 && !override) return false;
   if ((flags & EFLAGS.TF) !== 0) state.set32(STATE.attention, ATTENTION);

@@ -35,6 +35,7 @@ test('IRETQ to user mode loads all five words and drops kernel data segments', (
   state.setSegment(GS, 0, 0, 0, 0x7777n);
   push64(cpu, [0x40_0000, 0x33, EFLAGS.IF | EFLAGS.CF | EFLAGS.RF | 2, 0x7_0000, 0x2b]);
   setNmiBlocked(state, true);
+  state.set32(STATE.interruptPending, 0x8000_0000);
   cpu.run('iret', 64);
   assert.equal(cpu.redirectedTo, 0x40_0000n);
   assert.equal(state.cpl, 3);

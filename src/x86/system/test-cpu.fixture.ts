@@ -131,6 +131,12 @@ export class TestCpu implements Cpu {
   flushTlb(scope: 'all' | 'non-global'): void {
     this.flushes.push(scope);
   }
+  switchAddressSpace(pcid: number, keep: boolean): void {
+    this.flushes.push(`${keep ? 'keep' : 'drop'} ${pcid}`);
+  }
+  flushContext(pcid: number): void {
+    this.flushes.push(`context ${pcid}`);
+  }
   flushPage(address: bigint): void {
     this.flushes.push(`page ${address.toString(16)}`);
   }

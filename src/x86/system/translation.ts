@@ -29,6 +29,8 @@ function invpcid(cpu: Cpu, rawType: bigint, descriptor: bigint): void {
   if (type === INVPCID_ADDRESS) {
     if (!isCanonical(state, address)) throw new GuestFault(GP);
     cpu.flushPage(address);
+  } else if (type === INVPCID_CONTEXT) {
+    cpu.flushContext(Number(context));
   } else {
     cpu.flushTlb(type === INVPCID_ALL_GLOBAL ? 'all' : 'non-global');
   }

@@ -1,0 +1,197 @@
+import { TLB } from './tlb-layout.ts';
+
+/** Bits of TLB.used: in which journals a data entry is listed. */
+const LISTED = 1;
+const LISTED_GLOBAL = 2;
+const EXECUTE_JOURNAL = 2 * TLB.executeEntries;
+
+/**
+ * One direct-mapped TLB in linear memory (layout: tlb-layout.ts): the translations that one privilege sees
+ * in one address space. Journals of the filled entries, those of global pages apart, make a flush cost what
+ * is dropped, not what could be there: kernels switch address spaces thousands of times a second.
+ */
+export class TlbBank {
+  /** linear offset of the bank */
+  readonly base: number;
+  readonly #words: Int32Array;
+  readonly #journal = new Int32Array(TLB.entries);
+  #filled = 0;
+  readonly #globalJournal = new Int32Array(TLB.entries);
+  #globalFilled = 0;
+  readonly #executeJournal = new Int32Array(EXECUTE_JOURNAL);
+  #executeFilled = 0;
+  readonly #executeGlobalJournal = new Int32Array(EXECUTE_JOURNAL);
+  #executeGlobalFilled = 0;
+  /** decoding mode that the execute translations are for: see `useMode` */
+  #mode = -1;
+
+  constructor(words: Int32Array, base: number) {
+    this.#words = words;
+    this.base = base;
+    for (let index = 0; index < TLB.entries; index++) this.#clear(base + index * TLB.entryBytes);
+    for (let index = 0; index < TLB.executeEntries; index++)
+      this.#clearExecute(base + TLB.execute + index * TLB.executeEntryBytes);
+  }
+
+  get mode(): number {
+    return this.#mode;
+  }
+
+  /** Code is decoded for `mode`, any number, from now on: execute translations for another one go. */
+  useMode(mode: number): void {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    this.flushExecute(false);
+  }
+
+  /** Caches a data translation of the page at (low, high). */
+  fill(
+    low: number,
+    high: number,
+    frame: number,
+    readable: boolean,
+    writable: boolean,
+    global: boolean,
+  ): void {
+    const words = this.#words;
+    const page = low & ~0xfff;
+    const entry = this.base + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes;
+    const at = entry >> 2;
+    const used = words[at + TLB.used / 4] as number;
+    const list = global ? LISTED_GLOBAL : LISTED;
+    if ((used & list) === 0) {
+      words[at + TLB.used / 4] = used | list;
+      if (global) this.#globalJournal[this.#globalFilled++] = entry;
+      else this.#journal[this.#filled++] = entry;
+    }
+    const invalid = invalidTag(page);
+    words[at] = readable ? page : invalid;
+    words[at + 1] = readable ? high : 0;
+    words[at + 2] = writable ? page : invalid;
+    words[at + 3] = writable ? high : 0;
+    words[at + TLB.addend / 4] = (frame - page) | 0;
+    words[at + TLB.global / 4] = global ? 1 : 0;
+  }
+
+  /** Linear-memory offset behind (low, high) if a data translation for the access is cached, else -1. */
+  lookup(low: number, high: number, write: boolean): number {
+    const words = this.#words;
+    const entry = this.base + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes;
+    const tag = (entry + (write ? TLB.write : TLB.read)) >> 2;
+    if (words[tag] !== (low & ~0xfff) || words[tag + 1] !== high) return -1;
+    return (low + (words[(entry + TLB.addend) >> 2] as number)) >>> 0;
+  }
+
+  /** Caches an execute translation: the page's record map and frame. */
+  fillExecute(low: number, high: number, map: number, frame: number, global: boolean): void {
+    const words = this.#words;
+    const entry =
+      this.base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
+    // A place is listed again at every fill: a full journal empties its part of the bank.
+    if (global) {
+      if (this.#executeGlobalFilled === EXECUTE_JOURNAL) this.flushExecute(false);
+      this.#executeGlobalJournal[this.#executeGlobalFilled++] = entry;
+    } else {
+      if (this.#executeFilled === EXECUTE_JOURNAL) this.flushExecute(true);
+      this.#executeJournal[this.#executeFilled++] = entry;
+    }
+    const at = entry >> 2;
+    words[at] = low & ~0xfff;
+    words[at + 1] = high;
+    words[at + 2] = map;
+    words[at + 3] = frame;
+  }
+
+  /** Drops data and execute translations: all of them, or those that are not global. */
+  flush(keepGlobal: boolean): void {
+    const words = this.#words;
+    for (let i = 0; i < this.#filled; i++) {
+      const entry = this.#journal[i] as number;
+      const at = entry >> 2;
+      if (words[at + TLB.global / 4] === 0) this.#invalidate(entry, pageOf(entry - this.base));
+      words[at + TLB.used / 4] = (words[at + TLB.used / 4] as number) & ~LISTED;
+    }
+    this.#filled = 0;
+    if (!keepGlobal) {
+      for (let i = 0; i < this.#globalFilled; i++) this.#clear(this.#globalJournal[i] as number);
+      this.#globalFilled = 0;
+    }
+    this.flushExecute(keepGlobal);
+  }
+
+  /** Drops the execute translations: all of them, or those that are not global. */
+  flushExecute(keepGlobal: boolean): void {
+    // A place may have been filled again with a global page: that one is found anew.
+    for (let i = 0; i < this.#executeFilled; i++)
+      this.#clearExecute(this.#executeJournal[i] as number);
+    this.#executeFilled = 0;
+    if (keepGlobal) return;
+    for (let i = 0; i < this.#executeGlobalFilled; i++)
+      this.#clearExecute(this.#executeGlobalJournal[i] as number);
+    this.#executeGlobalFilled = 0;
+  }
+
+  /** Drops the translations of the 4 KiB page at (low, high). */
+  flushPage(low: number, high: number): void {
+    const words = this.#words;
+    const page = low & ~0xfff;
+    this.#invalidate(this.base + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes, page);
+    const execute =
+      this.base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
+    if (words[execute >> 2] === page && words[(execute >> 2) + 1] === high)
+      this.#clearExecute(execute);
+  }
+
+  /** Takes write permission from every cached translation of the frame at linear `frame`. */
+  protectFrame(frame: number): void {
+    for (let i = 0; i < this.#filled; i++) this.#protect(this.#journal[i] as number, frame);
+    for (let i = 0; i < this.#globalFilled; i++)
+      this.#protect(this.#globalJournal[i] as number, frame);
+  }
+
+  #protect(entry: number, frame: number): void {
+    const words = this.#words;
+    const at = entry >> 2;
+    const invalid = invalidTag(pageOf(entry - this.base));
+    if (words[at + 2] === invalid && words[at + 3] === 0) return;
+    // addend = frame - page for either tag; a valid tag gives the page.
+    const target = ((words[at + 2] as number) + (words[at + TLB.addend / 4] as number)) | 0;
+    if (target !== (frame | 0)) return;
+    words[at + 2] = invalid;
+    words[at + 3] = 0;
+  }
+
+  #invalidate(entry: number, page: number): void {
+    const words = this.#words;
+    const at = entry >> 2;
+    const invalid = invalidTag(page);
+    words[at] = invalid;
+    words[at + 1] = 0;
+    words[at + 2] = invalid;
+    words[at + 3] = 0;
+  }
+
+  #clear(entry: number): void {
+    this.#invalidate(entry, pageOf(entry - this.base));
+    this.#words[(entry + TLB.used) >> 2] = 0;
+  }
+
+  #clearExecute(entry: number): void {
+    const words = this.#words;
+    const at = entry >> 2;
+    words[at] = entry - this.base === TLB.execute ? 4096 : 0;
+    words[at + 1] = 0;
+    words[at + 2] = 0;
+    words[at + 3] = 0;
+  }
+}
+
+/** A page of the entry at `offset` from the bank's base. */
+function pageOf(offset: number): number {
+  return (offset / TLB.entryBytes) << 12;
+}
+
+/** A tag that no address of this page's index can match: another index's page. */
+function invalidTag(page: number): number {
+  return ((page >>> 12) & (TLB.entries - 1)) === 0 ? 4096 : 0;
+}
