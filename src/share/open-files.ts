@@ -16,7 +16,7 @@ import type { HostEntry, HostFolder } from './host-folder.ts';
 import type { Node, NodeTable } from './nodes.ts';
 
 /** Flags of open(2) that matter on the host. */
-const HOST_FLAGS = O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC;
+export const HOST_FLAGS = O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC;
 const OWNER_READ_WRITE = 0o600;
 
 /** An open file. After a restore it is opened when it is first used. */

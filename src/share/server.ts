@@ -88,17 +88,24 @@ export class FolderServer implements FileServer {
   }
 
   handle(message: Uint8Array, room: number, reply: (answer: Uint8Array) => void): void {
-    if (message.length < IN_HEADER_BYTES || room < OUT_HEADER_BYTES) {
-      if (message.length >= IN_HEADER_BYTES) this.#serve(new Request(message), OUT_HEADER_BYTES);
+    if (message.length < IN_HEADER_BYTES) {
       reply(NOTHING);
       return;
     }
     const request = new Request(message);
-    const { answer } = this.#share;
+    const { unique, opcode } = request;
+    if (UNANSWERED.has(opcode)) {
+      this.#serve(request, OUT_HEADER_BYTES);
+      reply(NOTHING);
+      return;
+    }
+    if (room < OUT_HEADER_BYTES) {
+      reply(NOTHING); // whoever leaves no room for an answer gets nothing done
+      return;
+    }
     const outcome = this.#serve(request, room);
-    if (UNANSWERED.has(request.opcode)) reply(NOTHING);
-    else if (typeof outcome === 'number') reply(answer.finish(request.unique, outcome));
-    else this.#finishLater(outcome, request.unique, reply);
+    if (typeof outcome === 'number') reply(this.#share.answer.finish(unique, outcome));
+    else this.#finishLater(outcome, unique, reply);
   }
 
   #finishLater(

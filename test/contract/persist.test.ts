@@ -26,10 +26,12 @@ import {
 import { NvmeDriver } from '../../src/devices/nvme/driver.fixture.ts';
 import { HandClock } from '../../src/devices/test-kit.fixture.ts';
 import { plainVideoMemory, Vga } from '../../src/devices/vga/mod.ts';
+import { EchoServer } from '../../src/devices/virtio/fs/echo-server.fixture.ts';
 import {
   VirtioBalloon,
   VirtioBlk,
   VirtioConsole,
+  VirtioFs,
   VirtioNet,
   VirtioRng,
 } from '../../src/devices/virtio/mod.ts';
@@ -256,6 +258,19 @@ const subjects: Record<string, MakeSubject> = {
       device: driver.transport,
       prepare: () => driver.start(),
       change: () => driver.write(0x14, 1, 0),
+    };
+  },
+  'virtio fs'() {
+    const server = new EchoServer();
+    const driver = new PciDriver(new VirtioFs({ name: 'virtio-fs-0', tag: 'viv0', server }));
+    driver.start();
+    return {
+      device: driver.transport,
+      prepare: () => driver.enableMsix(),
+      change() {
+        driver.post(1, [reads(BUFFERS, 40), writes(BUFFERS + 4096, 64)]);
+        driver.kick(1);
+      },
     };
   },
   'virtio rng'() {

@@ -1,18 +1,11 @@
 /** Open files: their contents, and making them durable. */
 import type { Later, Operation, Share } from '../context.ts';
 import { EEXIST, EFBIG, EINVAL, EROFS, ESTALE, errnoOf } from '../fuse/errno.ts';
-import {
-  FOPEN_KEEP_CACHE,
-  FUSE,
-  FUSE_FSYNC_FDATASYNC,
-  O_ACCMODE,
-  O_EXCL,
-  S_IFREG,
-} from '../fuse/spec.ts';
+import { FOPEN_KEEP_CACHE, FUSE, FUSE_FSYNC_FDATASYNC, O_EXCL, S_IFREG } from '../fuse/spec.ts';
 import { hostMode } from '../guest-metadata.ts';
 import type { HostStat } from '../host-folder.ts';
 import type { Node } from '../nodes.ts';
-import { asksToWrite, type OpenFile } from '../open-files.ts';
+import { asksToWrite, HOST_FLAGS, type OpenFile } from '../open-files.ts';
 import { ownerOfNew, settleMode } from './names.ts';
 import { MAX_TRANSFER_BYTES } from './session.ts';
 
@@ -56,7 +49,7 @@ const create: Operation = (share, request) => {
   files.expectRoom();
   let descriptor: number;
   try {
-    descriptor = host.createFile(directory, name, flags & O_ACCMODE, hostMode(mode, false));
+    descriptor = host.createFile(directory, name, flags & HOST_FLAGS, hostMode(mode, false));
   } catch (error) {
     if (errnoOf(error) !== EEXIST || flags & O_EXCL) throw error;
     return openExisting(share, parent, name, flags);

@@ -71,7 +71,6 @@ export class VirtioFs implements VirtioDevice {
 
   activate(driver: VirtioDriver): void {
     this.#driver = driver;
-    for (const queue of driver.queues) this.notify(queue.index);
   }
 
   notify(index: number): void {
