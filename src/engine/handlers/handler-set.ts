@@ -22,8 +22,10 @@ export interface RuntimeHost {
   };
 }
 
-/** Room for every handler a machine can need. */
-const TABLE_SIZE = 65_536;
+/** Table indexes from here on belong to regions. Below there is room for every encoding in every shape. */
+export const FIRST_REGION = 65_536;
+export const REGION_SLOTS = 49_152;
+const TABLE_SIZE = FIRST_REGION + REGION_SLOTS;
 
 /**
  * The handlers of a vCPU: WebAssembly functions in one table, one for each encoding and shape. The usual
@@ -35,6 +37,8 @@ export class HandlerSet {
   readonly enter: (pc: number, cursor: number, cpu: number, tlb: number) => number;
   readonly #host: RuntimeHost;
   readonly #indexes = new Map<number, number>();
+  /** by encoding: the handlers there are, for shapes whose meanings do not differ */
+  readonly #variants = new Map<Encoding, { code: Uint8Array; index: number }[]>();
   #next = FIRST_HANDLER;
   #exports: WebAssembly.Exports = {};
   /** wall-independent measures for --stats */
@@ -49,16 +53,11 @@ export class HandlerSet {
     const { functions, pseudo, enter } = defineRuntime(module, imports);
     for (const [index, fn] of pseudo) module.addElements(index, [fn]);
     const bodies: number[] = [];
-    const seen = new Map<Encoding, { code: Uint8Array; index: number }[]>();
     for (const { encoding, key } of usual) {
       const code = emitHandler(encoding, key, functions);
-      // Shapes that differ only in what the meaning does not look at give the same code.
-      const variants = seen.get(encoding) ?? [];
-      seen.set(encoding, variants);
-      let index = variants.find((variant) => sameBytes(variant.code, code))?.index;
+      let index = this.#same(encoding, code);
       if (index === undefined) {
-        index = this.#next++;
-        variants.push({ code, index });
+        index = this.#reserve(encoding, code);
         bodies.push(module.addFunction(functions.handlerType, code, handlerName(encoding, key)));
       }
       this.#indexes.set(handlerKey(encoding, key), index);
@@ -128,14 +127,34 @@ export class HandlerSet {
       this.#host.helpers,
     );
     const { functions } = defineRuntime(module, imports);
-    const index = this.#next++;
     const code = emitHandler(encoding, key, functions);
+    const same = this.#same(encoding, code);
+    if (same !== undefined) {
+      this.#indexes.set(handlerKey(encoding, key), same);
+      return same;
+    }
+    const index = this.#reserve(encoding, code);
     module.addElements(index, [
       module.addFunction(functions.handlerType, code, handlerName(encoding, key)),
     ]);
     this.#instantiate(module);
     this.#indexes.set(handlerKey(encoding, key), index);
     this.handlers++;
+    return index;
+  }
+
+  /** The handler of `encoding` with this very code: shapes may differ in what the meaning does not look at. */
+  #same(encoding: Encoding, code: Uint8Array): number | undefined {
+    return this.#variants.get(encoding)?.find((variant) => sameBytes(variant.code, code))?.index;
+  }
+
+  /** A table index for a new handler. */
+  #reserve(encoding: Encoding, code: Uint8Array): number {
+    const index = this.#next++;
+    if (index >= FIRST_REGION) throw new Error('Vivarium internal error: too many handlers');
+    const variants = this.#variants.get(encoding);
+    if (variants === undefined) this.#variants.set(encoding, [{ code, index }]);
+    else variants.push({ code, index });
     return index;
   }
 

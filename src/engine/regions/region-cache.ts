@@ -1,15 +1,12 @@
 import { FunctionWriter } from '../../wasm/mod.ts';
 import type { CodeCache } from '../code-cache.ts';
-import type { HandlerSet } from '../handlers/handler-set.ts';
+import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler-set.ts';
 import { RECORD } from '../record.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import type { RegionGraph } from './graph.ts';
 import type { JumpProfiles } from './profile.ts';
 import { RegionEmitter } from './region-emitter.ts';
 
-/** Table indexes of regions. Handlers lie below. */
-const FIRST_REGION = 16_384;
-const REGION_SLOTS = 49_152;
 const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
