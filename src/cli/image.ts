@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { VivariumError, why } from '../client/mod.ts';
-import { notYet } from './run-options.ts';
+import { findDiskSystem, VivariumError, why } from '../client/mod.ts';
+import { parseDisk } from './disk-option.ts';
+import { notYet, type RunOptions } from './run-options.ts';
+import { terminalEnvironment } from './terminal.ts';
 
 /** Bytes of an image that tell its kind: the setup header of a bzImage ends within them. */
 const HEAD_BYTES = 1024;
@@ -8,13 +11,34 @@ const ELF_MAGIC = '\x7fELF';
 const BZIMAGE_MAGIC = 'HdrS';
 const BZIMAGE_MAGIC_OFFSET = 0x202;
 
-/** Looks into the IMAGE of `viv run IMAGE`; returns what `--kernel` would be. */
-export async function kernelOfImage(path: string): Promise<string> {
-  const head = await readHead(path);
+/** How `viv run` is called with an IMAGE. */
+export interface ImageRun {
+  readonly given: RunOptions;
+  /** whether the network was named, or is the default */
+  readonly hasNet: boolean;
+}
+
+/** Looks into the IMAGE of `viv run IMAGE`; returns options that boot it. */
+export async function optionsOfImage(
+  image: string,
+  { given, hasNet }: ImageRun,
+): Promise<RunOptions> {
+  const disk = existsSync(image) ? { path: image } : parseDisk(image);
+  const head = await readHead(disk.path);
   const isKernel =
     head.startsWith(ELF_MAGIC) || head.startsWith(BZIMAGE_MAGIC, BZIMAGE_MAGIC_OFFSET);
-  if (!isKernel) throw notYet(`${path} is no kernel; booting from disks is`);
-  return path;
+  if (isKernel) return { ...given, kernel: disk.path };
+  const system = findDiskSystem(disk);
+  if (system === undefined) throw notYet(`${disk.path} is no kernel; booting from disks is`);
+  return {
+    ...given,
+    kernel: system.kernel,
+    initrd: given.initrd ?? system.initrd,
+    cmdline: given.cmdline ?? `${system.cmdline} ${terminalEnvironment()}`.trim(),
+    disk: [{ bus: 'nvme', ...disk }, ...given.disk],
+    net: hasNet ? given.net : 'user',
+    image: disk.path,
+  };
 }
 
 async function readHead(path: string): Promise<string> {

@@ -66,6 +66,7 @@ export class MachinePlace {
       directory: process.cwd(),
       boots: describeBoot(options),
       memory: options.memory,
+      image: options.image,
     };
     this.#claim = await new Registry().claim(options.name, facts, async (directory) => {
       this.#server = await ControlServer.listen(directory);
@@ -87,6 +88,8 @@ function isEnvironments(error: unknown): boolean {
 }
 
 function describeBoot(options: RunOptions): string {
-  const { kernel, cdrom, disk, firmware } = options;
-  return kernel ?? cdrom ?? disk[0]?.path ?? firmware ?? 'the default guest';
+  const { image, kernel, cdrom, disk, firmware } = options;
+  if (image !== undefined) return image;
+  if (typeof kernel === 'string') return kernel;
+  return cdrom ?? disk[0]?.path ?? firmware ?? 'the default guest';
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { VivariumError } from '../util/mod.ts';
 import { addDiskCommand } from './disk/command.ts';
+import { addImageCommand } from './image-build/command.ts';
 import { addMachineCommands } from './machines/command.ts';
 import { say } from './messages.ts';
 import type { RunSettings } from './run.ts';
@@ -39,7 +40,7 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
   const runCommand = program
     .command('run')
     .description('run a machine on this terminal')
-    .argument('[image]', 'a kernel; disk and CD images later')
+    .argument('[image]', 'a kernel, or the disk image of a system')
     .addHelpText('after', runHelp);
   addRunOptions(runCommand).action(async (image: string | undefined, given: RunOptions) => {
     refuseLaterOptions(runCommand);
@@ -47,16 +48,18 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
       throw new VivariumError('option-invalid', 'name either IMAGE or --kernel, not both');
     }
     // What follows needs the whole machine; other commands start faster without it.
-    const [{ kernelOfImage }, { run }] = await Promise.all([
+    const [{ optionsOfImage }, { run }] = await Promise.all([
       import('./image.ts'),
       import('./run.ts'),
     ]);
-    const kernel = image === undefined ? given.kernel : await kernelOfImage(image);
-    code = await run(kernel === undefined ? given : { ...given, kernel }, settings);
+    const hasNet = runCommand.getOptionValueSource('net') !== 'default';
+    const options = image === undefined ? given : await optionsOfImage(image, { given, hasNet });
+    code = await run(options, settings);
   });
   addMachineCommands(program, (ending) => {
     code = ending;
   });
+  addImageCommand(program);
   addDiskCommand(program);
   for (const name of laterCommands) addLaterCommand(program, name);
   try {

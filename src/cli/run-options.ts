@@ -6,8 +6,10 @@ import { parseDisk } from './disk-option.ts';
 
 /** What `viv run` was asked for, as MACHINE.md's command line names it. */
 export interface RunOptions {
-  readonly kernel?: string;
-  readonly initrd?: string;
+  readonly kernel?: string | Uint8Array | undefined;
+  readonly initrd?: string | Uint8Array | undefined;
+  /** the disk image of a system, from which kernel and initrd were taken */
+  readonly image?: string;
   readonly firmware?: string;
   readonly cdrom?: string;
   readonly console: 'serial' | 'virtio' | 'vga';

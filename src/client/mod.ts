@@ -2,6 +2,7 @@ export type { EngineName, MachineStats } from '../machine/config.ts';
 export type { MachineEnd } from '../platform/mod.ts';
 export { VivariumError } from '../util/mod.ts';
 export type { MachineConsole } from './console.ts';
+export { type DiskSystem, findDiskSystem } from './disk-system.ts';
 export type { DiskOptions } from './disks.ts';
 export { MachineFault } from './fault.ts';
 export type { FolderOptions } from './folders.ts';

@@ -5,3 +5,4 @@ export { type ControlRequest, type ControlRoute, controlRoutes } from './control
 export { ControlServer } from './control-server.ts';
 export type { MachineCondition, MachineEntry, MachineRecord } from './machine-record.ts';
 export { Claim, defaultRegistryDirectory, type MachineFacts, Registry } from './registry.ts';
+export { type SessionKey, sessionKey } from './session-key.ts';

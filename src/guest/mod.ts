@@ -17,6 +17,15 @@ export {
   isBusyboxPath,
   kernelVersionOf,
 } from './default-guest.ts';
+export { type SourcesFile, sourcesOfRelease } from './image/build-sources.ts';
+export {
+  DEBIAN_IMAGE_PACKAGES,
+  DEBIAN_IMAGE_SCRIPT,
+  type DebianImageOptions,
+  debianImageFiles,
+  isPackageName,
+} from './image/debian-image.ts';
+export { type DiskLinux, findDiskLinux } from './image/disk-kernel.ts';
 export { buildInitrd, type ExtraFile, type InitrdOptions } from './initrd.ts';
 export { buildModuleTree, DEVICE_MODULES, isModulePath } from './module-tree.ts';
 export { canonicalName, moduleDepends, orderModules } from './modules.ts';
