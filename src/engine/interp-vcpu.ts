@@ -20,6 +20,7 @@ import { EXIT, RECORD } from './record.ts';
 import type { CodeSource } from './regions/discover.ts';
 import { JumpProfiles } from './regions/profile.ts';
 import { DEFAULT_POLICY, RegionCache, type RegionPolicy } from './regions/region-cache.ts';
+import { compileRoutines } from './routines.ts';
 import { shapeKeyOf } from './shape-key.ts';
 import { TLB } from './tlb-layout.ts';
 
@@ -105,6 +106,11 @@ export class InterpVcpu extends BaseVcpu {
           ? (...args: unknown[]) => this.#effect(helper, args)
           : (...args: unknown[]) => helper.run(this, ...args);
     }
+    const memoryPages = pool.bytes.length / 65_536;
+    Object.assign(
+      helperImports,
+      compileRoutines(helpers, pool.memory, memoryPages, this.state.base),
+    );
     const mmu = this.mmu;
     this.handlers = new HandlerSet(
       {

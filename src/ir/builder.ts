@@ -234,6 +234,20 @@ export class Builder {
     this.#node('state.write', { args: [value], field, access });
   }
 
+  /** The field at the i32 `offset` into the state block. */
+  readStateAt(offset: Value, access: Access): Value {
+    return this.#node('state.readAt', {
+      type: accessType(access),
+      args: [offset],
+      access,
+    }) as Value;
+  }
+
+  writeStateAt(offset: Value, access: Access, value: Value): void {
+    assert(offset.type === 'i32' && value.type === accessType(access), 'state.writeAt: types');
+    this.#node('state.writeAt', { args: [offset, value], access });
+  }
+
   // --- guest memory, by linear address; may fault
 
   /** Loads `width` bits; up to 64 they come widened to i64, 128 as v128. */

@@ -50,6 +50,16 @@ function run(
         break;
       case 'slot.offset':
         throw new Error('Vivarium internal error: the reference evaluates known operands only');
+      case 'state.readAt': {
+        const field = { kind: 'fixed', offset: args[0] as number } as const;
+        values.set(node, env.readState(field, node.access as Access));
+        break;
+      }
+      case 'state.writeAt': {
+        const field = { kind: 'fixed', offset: args[0] as number } as const;
+        env.writeState(field, node.access as Access, args[1] as Datum);
+        break;
+      }
       case 'state.read':
         values.set(node, env.readState(node.field as FieldRef, node.access as Access));
         break;

@@ -157,11 +157,15 @@ const scalarOps: Record<string, OpRow> = {
   'f32.demote_f64': row('f64', 'f32', [0xb6], (x) => Math.fround(x)),
   'f64.convert_i32_s': row('i32', 'f64', [0xb7], (x) => x),
   'f64.convert_i64_s': row('i64', 'f64', [0xb9], (x) => Number(s64(x))),
+  'f64.convert_i64_u': row('i64', 'f64', [0xba], (x) => Number(x)),
   'f32.convert_i32_s': row('i32', 'f32', [0xb2], (x) => Math.fround(x)),
   // Rounded once, from 64 bits to 24: bigint to number would round twice.
   'f32.convert_i64_s': row('i64', 'f32', [0xb4], (x) => roundToFloat32(s64(x))),
   // Saturating; semantics test the range before, so that only in-range results are used.
   'i64.trunc_sat_f64_s': row('f64', 'i64', [0xfc, 6], (x) => saturate(x, 64)),
+  'i64.trunc_sat_f64_u': row('f64', 'i64', [0xfc, 7], (x: number) =>
+    Number.isNaN(x) || x <= 0 ? 0n : x >= 2 ** 64 ? 2n ** 64n - 1n : BigInt(Math.trunc(x)),
+  ),
   'i32.trunc_sat_f64_s': row('f64', 'i32', [0xfc, 2], (x) => Number(s64(saturate(x, 32)))),
   'f64.nearest': row('f64', 'f64', [0x9e], roundHalfEven),
   'f64.floor': row('f64', 'f64', [0x9c], (x) => Math.floor(x)),

@@ -100,6 +100,8 @@ class Verifier {
         return effect(progress);
       case 'state.write':
         return this.#writesScratch(node) ? progress : effect(progress);
+      case 'state.writeAt':
+        return effect(progress);
       case 'fault':
         this.#mayFault(node, progress);
         return 'left';
@@ -172,6 +174,13 @@ class Verifier {
           [node.type],
           [node.access === undefined ? undefined : accessType(node.access)],
         );
+      case 'state.readAt':
+        return expect(types, ['i32']);
+      case 'state.writeAt':
+        return expect(types, [
+          'i32',
+          node.access === undefined ? undefined : accessType(node.access),
+        ]);
       case 'state.write':
         return expect(types, [node.access === undefined ? undefined : accessType(node.access)]);
       case 'memory.load':

@@ -1,6 +1,7 @@
 import type { InterruptController } from '../bus/mod.ts';
 import type { Type } from '../ir/mod.ts';
 import type { CpuState } from './cpu-state.ts';
+import type { Routine } from './routine.ts';
 
 /** Whose rights an access uses: the current privilege level's, or the processor's own (tables, TSS). */
 export type Privilege = 'current' | 'supervisor';
@@ -75,6 +76,11 @@ export interface Helper {
   /** `undefined` for effect helpers (Builder.helper), else the value's type (Builder.call). */
   readonly result?: Type;
   /** i64 arguments and results are bigint (unsigned or signed as they come: mask them), i32 numbers. */
+  /**
+   * For helpers with an i32 result: what compiled code calls instead of `run`. It may do its work and give
+   * 1, or change nothing and give 0; `run`, for the reference, always does the latter.
+   */
+  readonly routine?: (b: Routine) => void;
   // biome-ignore lint/suspicious/noExplicitAny: arguments follow `params`
   readonly run: (cpu: Cpu, ...args: any[]) => any;
 }

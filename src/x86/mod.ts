@@ -9,13 +9,14 @@ export {
   UNDEFINED,
 } from './decoder.ts';
 export type { Encoding } from './encoding.ts';
-export { GP, GuestFault, PF, SSF, UD } from './fault.ts';
+export { AC, DB, GP, GuestFault, PF, SSF, UD, WATCHED } from './fault.ts';
 export { helpers } from './helpers/mod.ts';
 export { instructions } from './instructions/mod.ts';
 export { buildMeaning, describe, gatesOf } from './meaning.ts';
 export { buildOpcodeTable, type OpcodeTable } from './opcode-table.ts';
 export { type Operand, RegisterOperand } from './operand.ts';
 export { deriveAllTops, segmentsAreFlat } from './segment-limits.ts';
+export { Routine } from './routine.ts';
 export { FACT, Semantics } from './semantics.ts';
 export type { AddressKind, ResolvedOperands, Shape } from './shape.ts';
 export { CS, SEGMENT, SS, STATE } from './state.ts';

@@ -250,6 +250,22 @@ export abstract class BodyEmitter {
         this.readField(node.field as FieldRef, node.access as Access);
         f.set(this.#define(node));
         return;
+      case 'state.readAt': {
+        if (node.uses === 0) return;
+        const base = this.fieldAddress({ kind: 'fixed', offset: 0 });
+        this.value(node.args[0] as Node);
+        f.i32Add().memory(LOAD[node.access as Access], base);
+        f.set(this.#define(node));
+        return;
+      }
+      case 'state.writeAt': {
+        const base = this.fieldAddress({ kind: 'fixed', offset: 0 });
+        this.value(node.args[0] as Node);
+        f.i32Add();
+        this.value(node.args[1] as Node);
+        f.memory(STORE[node.access as Access], base);
+        return;
+      }
       case 'local.get':
         if (node.uses === 0) return;
         f.get(this.#variable(node));

@@ -3,6 +3,7 @@ import { controlHelpers } from './control.ts';
 import { fxsaveHelpers } from './fxsave.ts';
 import { moveHelpers } from './move.ts';
 import { operateHelpers } from './operate.ts';
+import { quickHelpers } from './quick/routines.ts';
 import { transcendentalHelpers } from './transcendental-helpers.ts';
 import { xsaveHelpers } from './xsave.ts';
 
@@ -20,6 +21,7 @@ export const fpuHelpers: Record<string, Helper> = {
   ...controlHelpers,
   ...moveHelpers,
   ...operateHelpers,
+  ...quickHelpers,
   ...transcendentalHelpers,
   ...fxsaveHelpers,
   ...xsaveHelpers,

@@ -1,12 +1,25 @@
 /** x87 arithmetic and comparison. SDM Vol. 1, 8.3.5 to 8.3.9. */
+import type { Value } from '../../ir/mod.ts';
 import { define, form, type Instruction } from '../form.ts';
 import { KIND_F32, KIND_F64, KIND_I16, KIND_I32 } from '../fpu/memory-kinds.ts';
 import { OP_ADD, OP_DIV, OP_DIVR, OP_MUL, OP_SUB, OP_SUBR } from '../fpu/operate.ts';
 import {
+  QUICK_EQUAL,
+  QUICK_NEGATE_LEFT,
+  QUICK_NEGATE_RIGHT,
+  QUICK_POP,
+  QUICK_REVERSE,
+} from '../fpu/quick/routines.ts';
+import { STATE } from '../state.ts';
+import {
   checkPending,
-  loadHalves,
+  halvesOf,
+  loadKind,
+  type Quick,
+  quickly,
   recordOperand,
   registerInstruction,
+  sameArguments,
   stackInstruction,
 } from './x87-shared.ts';
 
@@ -35,17 +48,83 @@ function operation(name: string, op: number): Instruction[] {
         [form(`${opcode} /${op} mod!=3`, operand, 'fpu')],
         (b, [memory]) => {
           checkPending(b);
-          const [low, high] = loadHalves(b, kind, memory);
-          b.helper('x87BinaryMemory', b.i32(op), b.i32(kind), low, high);
+          const value = loadKind(b, kind, memory);
+          const { routine, flags } = quickOf(op);
+          quickly(b, `${routine}Memory`, [b.i32(kind), value, b.i32(flags)], () =>
+            b.helper('x87BinaryMemory', b.i32(op), b.i32(kind), ...halvesOf(b, value)),
+          );
           recordOperand(b, memory);
         },
       ),
     ),
-    registerInstruction(`f${name}`, [`D8 ${toTop}+i`], 'x87Binary', op, 0, 'i', 0),
-    registerInstruction(`f${name}`, [`DC ${toRegister}+i`], 'x87Binary', op, 'i', 0, 0),
-    registerInstruction(`f${name}p`, [`DE ${toRegister}+i`], 'x87Binary', op, 'i', 0, 1),
+    registerInstruction(`f${name}`, [`D8 ${toTop}+i`], 'x87Binary', [op, 0, 'i', 0], quick(op, 0)),
+    registerInstruction(
+      `f${name}`,
+      [`DC ${toRegister}+i`],
+      'x87Binary',
+      [op, 'i', 0, 0],
+      quick(op, 0),
+    ),
+    registerInstruction(
+      `f${name}p`,
+      [`DE ${toRegister}+i`],
+      'x87Binary',
+      [op, 'i', 0, 1],
+      quick(op, QUICK_POP),
+    ),
   ];
 }
+
+/** The routine for an operation, and the flags that make it that operation. */
+function quickOf(op: number): { routine: string; flags: number } {
+  switch (op) {
+    case OP_ADD:
+      return { routine: 'x87QuickAdd', flags: 0 };
+    case OP_SUB:
+      return { routine: 'x87QuickAdd', flags: QUICK_NEGATE_RIGHT };
+    case OP_SUBR:
+      return { routine: 'x87QuickAdd', flags: QUICK_NEGATE_LEFT };
+    case OP_MUL:
+      return { routine: 'x87QuickMultiply', flags: 0 };
+    case OP_DIV:
+      return { routine: 'x87QuickDivide', flags: 0 };
+    default:
+      return { routine: 'x87QuickDivide', flags: QUICK_REVERSE };
+  }
+}
+
+/** The same as a way for register operands: destination and source are the helper's. */
+function quick(op: number, more: number): Quick {
+  const { routine, flags } = quickOf(op);
+  return {
+    routine,
+    args: (b, [, destination, source]) => [
+      destination as Value,
+      source as Value,
+      b.i32(flags | more),
+    ],
+  };
+}
+
+/** FCOM, FUCOM: the helper's arguments without the one that says whether NaNs are quiet. */
+const quickCompare: Quick = {
+  routine: 'x87QuickCompare',
+  args: (_b, [index, , pops]) => [index as Value, pops as Value],
+};
+
+/** FCOMI, FUCOMI: the result goes to ZF and CF; PF, OF, SF and AF are cleared. */
+const quickFlags: Quick = {
+  routine: 'x87QuickCompareFlags',
+  args: quickCompare.args,
+  after: (b) => (result) => {
+    b.setZeroFrom(b.widen(b.eqz(b.and(result, b.i32(QUICK_EQUAL)))));
+    b.setCarry(b.and(b.shrU(result, b.i32(1)), b.i32(1)));
+    // A positive value of odd parity: SF = PF = 0.
+    b.writeField(STATE.flagS, b.i64(1));
+    b.setOverflowSign(b.i64(0));
+    b.setAdjustBit4(b.i64(0));
+  },
+};
 
 /** FCOM and FICOM with a memory operand: ModRM.reg 2, or 3 to pop. */
 function compareMemory(name: string, digit: number): Instruction[] {
@@ -55,12 +134,24 @@ function compareMemory(name: string, digit: number): Instruction[] {
       [form(`${opcode} /${digit} mod!=3`, operand, 'fpu')],
       (b, [memory]) => {
         checkPending(b);
-        const [low, high] = loadHalves(b, kind, memory);
-        b.helper('x87CompareMemory', b.i32(kind), low, high, b.i32(digit - 2));
+        const value = loadKind(b, kind, memory);
+        const pops = b.i32(digit - 2);
+        quickly(b, 'x87QuickCompareMemory', [b.i32(kind), value, pops], () =>
+          b.helper('x87CompareMemory', b.i32(kind), ...halvesOf(b, value), pops),
+        );
         recordOperand(b, memory);
       },
     ),
   );
+}
+
+function compare(
+  name: string,
+  opcodes: readonly string[],
+  quiet: number,
+  pops: number,
+): Instruction {
+  return registerInstruction(name, opcodes, 'x87Compare', ['i', quiet, pops], quickCompare);
 }
 
 export const x87ArithmeticInstructions: Instruction[] = [
@@ -73,25 +164,28 @@ export const x87ArithmeticInstructions: Instruction[] = [
 
   ...compareMemory('com', 2),
   ...compareMemory('comp', 3),
-  registerInstruction('fcom', ['D8 D0+i', 'DC D0+i'], 'x87Compare', 'i', 0, 0),
-  registerInstruction('fcomp', ['D8 D8+i', 'DC D8+i', 'DE D0+i'], 'x87Compare', 'i', 0, 1),
-  stackInstruction('fcompp', 'DE D9', 'x87Compare', 1, 0, 2),
-  registerInstruction('fucom', ['DD E0+i'], 'x87Compare', 'i', 1, 0),
-  registerInstruction('fucomp', ['DD E8+i'], 'x87Compare', 'i', 1, 1),
-  stackInstruction('fucompp', 'DA E9', 'x87Compare', 1, 1, 2),
-  registerInstruction('fcomi', ['DB F0+i'], 'x87CompareToFlags', 'i', 0, 0),
-  registerInstruction('fcomip', ['DF F0+i'], 'x87CompareToFlags', 'i', 0, 1),
-  registerInstruction('fucomi', ['DB E8+i'], 'x87CompareToFlags', 'i', 1, 0),
-  registerInstruction('fucomip', ['DF E8+i'], 'x87CompareToFlags', 'i', 1, 1),
+  compare('fcom', ['D8 D0+i', 'DC D0+i'], 0, 0),
+  compare('fcomp', ['D8 D8+i', 'DC D8+i', 'DE D0+i'], 0, 1),
+  stackInstruction('fcompp', 'DE D9', 'x87Compare', [1, 0, 2], quickCompare),
+  compare('fucom', ['DD E0+i'], 1, 0),
+  compare('fucomp', ['DD E8+i'], 1, 1),
+  stackInstruction('fucompp', 'DA E9', 'x87Compare', [1, 1, 2], quickCompare),
+  registerInstruction('fcomi', ['DB F0+i'], 'x87CompareToFlags', ['i', 0, 0], quickFlags),
+  registerInstruction('fcomip', ['DF F0+i'], 'x87CompareToFlags', ['i', 0, 1], quickFlags),
+  registerInstruction('fucomi', ['DB E8+i'], 'x87CompareToFlags', ['i', 1, 0], quickFlags),
+  registerInstruction('fucomip', ['DF E8+i'], 'x87CompareToFlags', ['i', 1, 1], quickFlags),
 
-  stackInstruction('fchs', 'D9 E0', 'x87ChangeSign', 0),
-  stackInstruction('fabs', 'D9 E1', 'x87ChangeSign', 1),
-  stackInstruction('ftst', 'D9 E4', 'x87Test'),
+  stackInstruction('fchs', 'D9 E0', 'x87ChangeSign', [0], sameArguments('x87QuickSign')),
+  stackInstruction('fabs', 'D9 E1', 'x87ChangeSign', [1], sameArguments('x87QuickSign')),
+  stackInstruction('ftst', 'D9 E4', 'x87Test', [], {
+    routine: 'x87QuickCompareMemory',
+    args: (b) => [b.i32(KIND_I32), b.i64(0), b.i32(0)],
+  }),
   stackInstruction('fxam', 'D9 E5', 'x87Examine'),
   stackInstruction('fxtract', 'D9 F4', 'x87Extract'),
   stackInstruction('fprem1', 'D9 F5', 'x87RemainderNearest'),
   stackInstruction('fprem', 'D9 F8', 'x87Remainder'),
-  stackInstruction('fsqrt', 'D9 FA', 'x87SquareRoot'),
+  stackInstruction('fsqrt', 'D9 FA', 'x87SquareRoot', [], sameArguments('x87QuickRoot')),
   stackInstruction('frndint', 'D9 FC', 'x87RoundToInteger'),
   stackInstruction('fscale', 'D9 FD', 'x87Scale'),
 

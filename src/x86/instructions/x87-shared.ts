@@ -1,7 +1,7 @@
 import type { Value } from '../../ir/mod.ts';
 import { MF } from '../fault.ts';
 import { define, form, type Instruction } from '../form.ts';
-import { kindBytes } from '../fpu/memory-kinds.ts';
+import { KIND_I16, KIND_I32, kindBytes } from '../fpu/memory-kinds.ts';
 import { FPU_ES, FPU_TOP_SHIFT } from '../fpu/words.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
@@ -44,12 +44,53 @@ export function recordOperand(b: Semantics, memory: Operand): void {
   b.writeField(STATE.fpuDp, memory.offset());
 }
 
-/** What the loads of `kind` hand to a helper: two halves as i32. */
-export function loadHalves(b: Semantics, kind: number, memory: Operand): [Value, Value] {
-  const bits = kindBytes(kind) * 8;
-  const value = b.load(memory.address(), bits as 16 | 32 | 64, bits === 16);
-  const high = bits === 64 ? b.wrap(b.shrU(value, b.i64(32))) : b.i32(0);
-  return [b.wrap(value), high];
+/** What an operand of `kind` in memory holds, i64: integers sign-extended. */
+export function loadKind(b: Semantics, kind: number, memory: Operand): Value {
+  const bits = (kindBytes(kind) * 8) as 16 | 32 | 64;
+  return b.load(memory.address(), bits, kind === KIND_I16 || kind === KIND_I32);
+}
+
+/** What helpers take of it: two halves as i32. */
+export function halvesOf(b: Semantics, value: Value): [Value, Value] {
+  return [b.wrap(value), b.wrap(b.shrU(value, b.i64(32)))];
+}
+
+/** What a routine of fpu/quick leaves to do: `then` when it has done its work, else `slow`. */
+export function quickly(
+  b: Semantics,
+  routine: string,
+  args: readonly Value[],
+  slow: () => void,
+  then?: (result: Value) => void,
+): void {
+  const done = b.call(routine, 'i32', ...args);
+  if (b.helpersLeave) {
+    b.guard([done], slow);
+    then?.(done);
+  } else if (then === undefined) b.if(b.eqz(done), slow);
+  else b.if(done, () => then(done), slow);
+}
+
+/** The slow way of a waiting instruction: the check for pending exceptions, then a helper. */
+function waitingHelper(b: Semantics, helper: string, args: readonly Value[]): () => void {
+  return () => {
+    checkPending(b);
+    b.helper(helper, ...args);
+  };
+}
+
+/** The routine that does the usual case of an instruction, see fpu/quick. */
+export interface Quick {
+  readonly routine: string;
+  /** its arguments, from those of the helper */
+  readonly args: (b: Semantics, args: readonly Value[]) => readonly Value[];
+  /** what is left to do with its result */
+  readonly after?: (b: Semantics) => (result: Value) => void;
+}
+
+/** A routine that takes the helper's own arguments. */
+export function sameArguments(routine: string): Quick {
+  return { routine, args: (_b, args) => args };
 }
 
 /** An instruction on the register stack alone: pending exceptions, a helper, FIP. */
@@ -57,11 +98,14 @@ export function stackInstruction(
   name: string,
   opcode: string,
   helper: string,
-  ...numbers: number[]
+  numbers: readonly number[] = [],
+  quick?: Quick,
 ): Instruction {
   return define(name, [form(opcode, '', 'fpu')], (b) => {
-    checkPending(b);
-    b.helper(helper, ...numbers.map((number) => b.i32(number)));
+    const args = numbers.map((number) => b.i32(number));
+    const slow = waitingHelper(b, helper, args);
+    if (quick === undefined) slow();
+    else quickly(b, quick.routine, quick.args(b, args), slow);
     recordInstruction(b);
   });
 }
@@ -74,15 +118,17 @@ export function registerInstruction(
   name: string,
   opcodes: readonly string[],
   helper: string,
-  ...numbers: (number | 'i')[]
+  numbers: readonly (number | 'i')[],
+  quick?: Quick,
 ): Instruction {
   const forms = opcodes.map((opcode) => form(opcode, 'STi', 'fpu'));
   return define(name, forms, (b, [register]) => {
-    checkPending(b);
     const args = numbers.map((number) =>
       number === 'i' ? stackNumber(b, register) : b.i32(number),
     );
-    b.helper(helper, ...args);
+    const slow = waitingHelper(b, helper, args);
+    if (quick === undefined) slow();
+    else quickly(b, quick.routine, quick.args(b, args), slow, quick.after?.(b));
     recordInstruction(b);
   });
 }
