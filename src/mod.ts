@@ -8,5 +8,8 @@ export {
   type MachineOptions,
   type MachineState,
   type MachineStats,
+  type MouseInput,
+  type Screen,
+  screenPng,
   VivariumError,
 } from './client/mod.ts';

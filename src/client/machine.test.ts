@@ -207,11 +207,6 @@ describe('Machine', { timeout: 30_000 }, () => {
     ['what the board refuses', { kernel: new Uint8Array() }, /the kernel is empty/],
     ['a packed kernel, unpacked', { kernel: gzipSync('') }, /the kernel is empty/],
     ['a processor that is none', { cpu: '486' }, /cpu: unknown processor "486"/],
-    [
-      'a processor that is not there yet',
-      { cpu: 'v3' },
-      /cpu: the processor "v3" is not there yet/,
-    ],
     ['too little memory', { memory: '1M' }, /at least 4 MiB/],
     ['memory that is no size', { memory: 'lots' }, /"lots" is not a size/],
     ['memory of no whole pages', { memory: 4097 }, /multiple of 4 KiB/],

@@ -1,11 +1,21 @@
-import type { BoardConfig, MachineStats } from '../machine/config.ts';
-import { ControlBlock, type MachineEnd, type MachineMessage } from '../platform/mod.ts';
+import { strokesOf } from '../devices/i8042/mod.ts';
+import type { BoardConfig, MachineStats, UserInput } from '../machine/config.ts';
+import {
+  ControlBlock,
+  KEYS_BYTES,
+  type MachineEnd,
+  type MachineMessage,
+  type ScreenPicture,
+  writeInputs,
+} from '../platform/mod.ts';
 import { type ImageLock, lockDisks } from '../platform/node/disk/mod.ts';
 import {
   type MachineThread,
   type NetworkThread,
   startMachineThread,
   startNetworkThread,
+  startVsockThread,
+  type VsockThread,
 } from '../platform/node/mod.ts';
 import { assert, VivariumError } from '../util/mod.ts';
 import { MachineConsole } from './console.ts';
@@ -14,9 +24,10 @@ import { ConsoleOutput } from './console-output.ts';
 import { diskSources } from './disks.ts';
 import { MachineFault } from './fault.ts';
 import { folderSources } from './folders.ts';
-import { buildConfig } from './guest-config.ts';
+import { buildConfig, GUEST_CID } from './guest-config.ts';
 import { type CheckedNetwork, checkNetwork, type ForwardedPort } from './network.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
+import { checkMouse, type MouseInput, type Screen } from './screen.ts';
 
 /** How long a machine that is told to stop may take before its thread is ended, in milliseconds. */
 const STOP_GRACE = 2000;
@@ -40,6 +51,7 @@ export class Machine implements AsyncDisposable {
   readonly console: MachineConsole;
   #control: ControlBlock;
   #network: NetworkThread | undefined;
+  #vsock: VsockThread | undefined;
   #imageLock: ImageLock;
   #notice: (message: string) => void;
   #output: ConsoleOutput;
@@ -50,6 +62,8 @@ export class Machine implements AsyncDisposable {
   #end = Promise.withResolvers<MachineEnd>();
   #lastStats: MachineStats | undefined;
   #screen: readonly string[] | undefined;
+  #picture: ScreenPicture | undefined;
+  #screenWaiters: (() => void)[] = [];
   #statsWaiters: ((stats: MachineStats | undefined) => void)[] = [];
   #pauseWaiters: (() => void)[] = [];
 
@@ -58,11 +72,13 @@ export class Machine implements AsyncDisposable {
     checked: CheckedOptions,
     control: ControlBlock,
     network: NetworkThread | undefined,
+    vsock: VsockThread | undefined,
     imageLock: ImageLock,
   ) {
     const { noReboot, boardModule } = checked;
     this.#control = control;
     this.#network = network;
+    this.#vsock = vsock;
     this.#imageLock = imageLock;
     this.#notice = checked.notice ?? (() => {});
     this.#output = new ConsoleOutput((bytes) => this.#control.outputConsumed(bytes));
@@ -79,6 +95,7 @@ export class Machine implements AsyncDisposable {
         folders: folderSources(checked.folders),
         control: this.#control.buffer,
         ...(network === undefined ? {} : { network: network.memory }),
+        ...(vsock === undefined ? {} : { vsock: vsock.memory }),
         ...(boardModule === undefined ? {} : { boardModule }),
       },
       (message) => this.#receive(message),
@@ -118,7 +135,19 @@ export class Machine implements AsyncDisposable {
         control: control.buffer,
         failed: (error) => failure.resolve(error),
       }));
-    const machine = new Machine(config, checked, control, thread, imageLock);
+    const vsock =
+      checked.vsock === undefined
+        ? undefined
+        : await startVsockThread({
+            path: checked.vsock,
+            cid: GUEST_CID,
+            control: control.buffer,
+            failed: (error) => failure.resolve(error),
+          }).catch(async (error: unknown) => {
+            await thread?.terminate();
+            throw error;
+          });
+    const machine = new Machine(config, checked, control, thread, vsock, imageLock);
     failure.promise.then((error) => machine.#fail(error));
     await machine.#ready.promise;
     return machine;
@@ -178,6 +207,7 @@ export class Machine implements AsyncDisposable {
     clearTimeout(grace);
     await this.#thread.terminate();
     await this.#network?.terminate();
+    await this.#vsock?.terminate();
   }
 
   /**
@@ -207,6 +237,42 @@ export class Machine implements AsyncDisposable {
   async screenText(): Promise<readonly string[] | undefined> {
     await this.stats();
     return this.#screen;
+  }
+
+  /** What stands on the screen, now or at the end; undefined when there is none or it shows nothing. */
+  async screen(): Promise<Screen | undefined> {
+    if (this.#state !== 'ended') {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#screenWaiters.push(resolve);
+      this.#control.requestScreen();
+      await promise;
+    }
+    if (this.#picture === undefined) return undefined;
+    return { ...this.#picture, ...(this.#screen && { lines: this.#screen }) };
+  }
+
+  /**
+   * Types on the machine's keyboard, a US one, at the speed of a quick person. A newline is Enter;
+   * `<name>` is a key with a name, as `<esc>`, `<f12>`, `<up>`, with others held as in `<ctrl-c>`;
+   * `<lt>` is a plain `<`. Resolves when the keys are on their way. Rejects with `key-unknown` for a
+   * key that there is not, and with `keyboard-busy` when too much waits already.
+   */
+  async type(text: string): Promise<void> {
+    this.#enter(strokesOf(text).map((codes) => ({ kind: 'key', codes })));
+  }
+
+  /** Moves the machine's mouse, and presses its buttons: those not named are up. */
+  async moveMouse(input: MouseInput): Promise<void> {
+    this.#enter([checkMouse(input)]);
+  }
+
+  #enter(inputs: readonly UserInput[]): void {
+    this.#expectAlive();
+    if (!writeInputs(this.#control.keys, inputs, KEYS_BYTES)) {
+      const message = 'the guest has not read what was typed before; try again later';
+      throw new VivariumError('keyboard-busy', message);
+    }
+    this.#control.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -242,6 +308,11 @@ export class Machine implements AsyncDisposable {
         this.#screen = message.screen;
         this.#settleStats(message.stats);
         return;
+      case 'screen':
+        this.#screen = message.text;
+        this.#picture = message.picture;
+        this.#settleScreens();
+        return;
       case 'notice':
         this.#notice(message.text);
         return;
@@ -249,6 +320,7 @@ export class Machine implements AsyncDisposable {
         this.#imageLock.release();
         this.#lastStats = message.stats;
         this.#screen = message.screen;
+        this.#picture = message.picture;
         this.#finish(message.end);
         return;
       case 'refused':
@@ -273,12 +345,14 @@ export class Machine implements AsyncDisposable {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     void this.#network?.terminate();
+    void this.#vsock?.terminate();
     // A thread that did not end by itself may write until it is gone.
     void this.#thread.terminate().then(() => this.#imageLock.release());
     this.#output.end();
     this.#input.end();
     this.#settlePauses();
     this.#settleStats(this.#lastStats);
+    this.#settleScreens();
     if (end instanceof Error) {
       this.#ready.reject(end);
       this.#end.reject(end);
@@ -288,6 +362,10 @@ export class Machine implements AsyncDisposable {
   #settleStats(stats: MachineStats | undefined): void {
     this.#lastStats = stats;
     for (const resolve of this.#statsWaiters.splice(0)) resolve(stats);
+  }
+
+  #settleScreens(): void {
+    for (const resolve of this.#screenWaiters.splice(0)) resolve();
   }
 
   #settlePauses(): void {

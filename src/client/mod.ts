@@ -11,3 +11,4 @@ export { Machine, type MachineState } from './machine.ts';
 export { parseMemorySize } from './memory-size.ts';
 export type { ForwardedPort } from './network.ts';
 export type { MachineOptions } from './options.ts';
+export { type MouseInput, type Screen, screenPng } from './screen.ts';

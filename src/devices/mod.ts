@@ -18,6 +18,7 @@ export {
 export { I8042, type I8042Options, type I8042State } from './i8042/i8042.ts';
 export type { Ps2Keyboard } from './i8042/keyboard.ts';
 export type { Ps2Mouse } from './i8042/mouse.ts';
+export { Typist } from './i8042/typist.ts';
 export {
   IOAPIC_DEFAULT_BASE,
   IOAPIC_PINS,

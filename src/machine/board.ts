@@ -15,6 +15,7 @@ import {
   RESET_VALUE,
   ResetControl,
   Rtc,
+  Typist,
   Uart16550,
 } from '../devices/mod.ts';
 import type { Picture, Vga } from '../devices/vga/mod.ts';
@@ -33,7 +34,14 @@ import { enterBoot, initialState } from '../x86/system/mod.ts';
 import { buildAcpiTables } from './acpi/mod.ts';
 import { BoardClock } from './board-clock.ts';
 import { loadKernel } from './boot/mod.ts';
-import type { BoardConfig, BoardHost, MachineStats, RunOutcome, StopReason } from './config.ts';
+import type {
+  BoardConfig,
+  BoardHost,
+  MachineStats,
+  RunOutcome,
+  StopReason,
+  UserInput,
+} from './config.ts';
 import { describeShutdown } from './fault-report.ts';
 import {
   checkFirmwareImage,
@@ -85,6 +93,8 @@ export class Board {
   readonly #apic: LocalApic;
   readonly #cards: PciDevices;
   #video: Vga | undefined;
+  readonly #i8042: I8042;
+  readonly #typist: Typist;
   #stop: StopReason | undefined;
   /** measured speed, to turn guest time into instruction budgets */
   #instructionsPerNanosecond = 0.03;
@@ -165,6 +175,8 @@ export class Board {
     });
     this.#acpiPm = acpiPm;
     const i8042 = new I8042({ keyboardLine: isa(IRQ.keyboard), auxLine: isa(IRQ.mouse), onReset });
+    this.#i8042 = i8042;
+    this.#typist = new Typist({ clock, keyboard: i8042.keyboard });
     const resetControl = new ResetControl({ onReset });
     const postCode = new PostCode();
     const pci = new PciHost({
@@ -327,6 +339,15 @@ export class Board {
   /** Offers bytes typed at the serial console; returns how many were taken. */
   consoleInput(bytes: Uint8Array): number {
     return this.#cards.consoleInput(bytes) ?? this.uart.receive(bytes);
+  }
+
+  /** Offers what a person did; false while the guest is behind with what was before. */
+  userInput(input: UserInput): boolean {
+    if (input.kind === 'key') return this.#typist.offer(input.codes);
+    const { mouse } = this.#i8042;
+    if (mouse.waiting) return false;
+    mouse.move(input.dx, input.dy, input.wheel, input.buttons);
+    return true;
   }
 
   /** Takes in what has arrived for the devices from outside; true when an idle guest should run. */

@@ -1,5 +1,7 @@
 import type { BlockBackend, FileServer, Link } from '../bus/mod.ts';
 
+export type { UserInput } from './user-input.ts';
+
 /** Which engine runs the vCPUs; see DESIGN section 2. */
 export type EngineName = 'bt' | 'interp' | 'reference' | 'kvm';
 
@@ -20,6 +22,12 @@ export interface FirmwareConfig {
   readonly videoRom?: Uint8Array;
   /** what the firmware tells of itself goes to the serial console */
   readonly log?: boolean;
+}
+
+/** Sockets between guest and host. */
+export interface VsockConfig {
+  /** the guest's context id, from 3 up */
+  readonly cid: number;
 }
 
 /** A network card. */
@@ -57,6 +65,8 @@ export interface BoardConfig {
   /** a virtio console beside the serial one; input goes to it once the guest has opened it */
   readonly virtioConsole?: boolean;
   readonly folders?: readonly FolderConfig[];
+  /** sockets between guest and host, over `BoardHost.vsock` */
+  readonly vsock?: VsockConfig;
   /** a network card on `BoardHost.network` */
   readonly network?: NetworkConfig;
 }
@@ -77,6 +87,8 @@ export interface BoardHost {
   readonly disks?: readonly BlockBackend[];
   /** The files of `BoardConfig.folders`; they outlive a board that is reset. */
   readonly folders?: readonly FileServer[];
+  /** Who keeps the host's ends of the guest's sockets; it outlives a board that is reset. */
+  readonly vsock?: Link;
   /** What the network card is connected to; it outlives a board that is reset. */
   readonly network?: Link;
 }

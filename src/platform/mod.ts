@@ -1,4 +1,4 @@
-export { ControlBlock } from './machine-thread/control-block.ts';
+export { ControlBlock, KEYS_BYTES } from './machine-thread/control-block.ts';
 export {
   type BoardMaker,
   type LoopHost,
@@ -11,4 +11,6 @@ export type {
   MachineEnd,
   MachineMessage,
   MachineStart,
+  ScreenPicture,
 } from './machine-thread/messages.ts';
+export { writeInputs } from './machine-thread/user-input-ring.ts';

@@ -14,6 +14,8 @@ import { ByteRing } from './byte-ring.ts';
  *   6, 7  input ring: bytes written, bytes read (modulo 2^32)         user, machine
  *   8     room: 1 when the user waits for room in the input ring      both
  *   9     button: 1 when the power button was pressed                 both
+ *   10,11 keys and mouse: bytes written, bytes read                   user, machine
+ *   12    screen: 1 when its picture is wanted; the machine clears it both
  */
 const WAKE = 0;
 const PAUSE = 1;
@@ -25,24 +27,33 @@ const INPUT_WRITTEN = 6;
 const INPUT_READ = 7;
 const ROOM = 8;
 const BUTTON = 9;
+const KEYS_WRITTEN = 10;
+const KEYS_READ = 11;
+const SCREEN = 12;
 const HEADER_BYTES = 64;
 
 /** Bytes of console input that may wait for the guest. */
 const INPUT_BYTES = 1 << 16;
+/** Bytes of keys and mouse that may wait for the guest. */
+export const KEYS_BYTES = 1 << 16;
 
 /** Commands, console input and output credit between a machine's thread and its user's. */
 export class ControlBlock {
   readonly buffer: SharedArrayBuffer;
   /** console input, from the user to the machine */
   readonly input: ByteRing;
+  /** keys and mouse, from the user to the machine; see `user-input-ring.ts` */
+  readonly keys: ByteRing;
   #words: Int32Array<SharedArrayBuffer>;
 
   /** A new block, or another thread's view of `buffer`. */
-  constructor(buffer = new SharedArrayBuffer(HEADER_BYTES + INPUT_BYTES)) {
+  constructor(buffer = new SharedArrayBuffer(HEADER_BYTES + INPUT_BYTES + KEYS_BYTES)) {
     this.buffer = buffer;
     this.#words = new Int32Array(buffer, 0, HEADER_BYTES / 4);
-    const bytes = new Uint8Array(buffer, HEADER_BYTES);
+    const bytes = new Uint8Array(buffer, HEADER_BYTES, INPUT_BYTES);
     this.input = new ByteRing(bytes, this.#words, INPUT_WRITTEN, INPUT_READ);
+    const keys = new Uint8Array(buffer, HEADER_BYTES + INPUT_BYTES, KEYS_BYTES);
+    this.keys = new ByteRing(keys, this.#words, KEYS_WRITTEN, KEYS_READ);
   }
 
   // The user's side.
@@ -70,6 +81,10 @@ export class ControlBlock {
 
   requestStats(): void {
     this.#command(STATS);
+  }
+
+  requestScreen(): void {
+    this.#command(SCREEN);
   }
 
   /** Says that `bytes` of posted console output have been consumed. */
@@ -113,6 +128,10 @@ export class ControlBlock {
 
   takeStatsRequest(): boolean {
     return Atomics.exchange(this.#words, STATS, 0) !== 0;
+  }
+
+  takeScreenRequest(): boolean {
+    return Atomics.exchange(this.#words, SCREEN, 0) !== 0;
   }
 
   takeRoomRequest(): boolean {

@@ -5,12 +5,14 @@ import type {
   MachineStats,
   RunOutcome,
   StopReason,
+  UserInput,
 } from '../../machine/config.ts';
 import type { ControlBlock } from './control-block.ts';
-import type { MachineEnd, MachineMessage } from './messages.ts';
+import type { MachineEnd, MachineMessage, ScreenPicture } from './messages.ts';
 import { OutputCollector } from './output-collector.ts';
 import { PausableClock } from './pausable-clock.ts';
 import { addStats } from './stats-sum.ts';
+import { readInputs } from './user-input-ring.ts';
 
 /** Guest time between two looks at the control block, in nanoseconds. */
 const SLICE = 2_000_000;
@@ -29,6 +31,10 @@ export interface RunnableBoard {
   /** the power button is pressed */
   pressPowerButton?(): void;
   stats(): MachineStats;
+  /** Offers keys and mouse; false while the guest is behind with what was before. */
+  userInput?(input: UserInput): boolean;
+  /** what the screen shows, if there is one */
+  screenPicture?(): ScreenPicture | undefined;
   /** lines of text on the screen, if it shows text */
   screenText?(): readonly string[] | undefined;
 }
@@ -48,6 +54,8 @@ export interface LoopHost {
   fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** contents of the disks; closed when the machine ends */
   readonly disks?: readonly BlockBackend[];
+  /** who keeps the host's ends of the guest's sockets */
+  readonly vsock?: Link | undefined;
   /** the files of shared folders */
   readonly folders?: readonly FileServer[];
   /** the network that the machine is connected to */
@@ -99,12 +107,28 @@ export class MachineLoop {
     while (end === undefined) end = this.#turn();
     this.#flush();
     for (const disk of this.#host.disks ?? []) disk.close();
-    this.#host.post({ kind: 'ended', end, stats: this.stats(), ...this.#screen() });
+    this.#host.post({
+      kind: 'ended',
+      end,
+      stats: this.stats(),
+      ...this.#screen(),
+      ...this.#picture(),
+    });
   }
 
   #screen(): { screen?: readonly string[] } {
     const screen = this.#board.screenText?.();
     return screen === undefined ? {} : { screen };
+  }
+
+  #picture(): { picture?: ScreenPicture } {
+    const picture = this.#board.screenPicture?.();
+    return picture === undefined ? {} : { picture };
+  }
+
+  #postScreen(): void {
+    const text = this.#board.screenText?.();
+    this.#host.post({ kind: 'screen', ...(text && { text }), ...this.#picture() });
   }
 
   stats(): MachineStats {
@@ -124,11 +148,16 @@ export class MachineLoop {
     if (this.#control.takeStatsRequest()) {
       this.#host.post({ kind: 'stats', stats: this.stats(), ...this.#screen() });
     }
+    if (this.#control.takeScreenRequest()) this.#postScreen();
     if (this.#mustStandStill()) {
       this.#control.sleep(wakeCount, Number.POSITIVE_INFINITY);
       return undefined;
     }
-    const hasInput = this.#feedInput();
+    const hasKeys = readInputs(
+      this.#control.keys,
+      (input) => this.#board.userInput?.(input) ?? true,
+    );
+    const hasInput = this.#feedInput() || hasKeys;
     const isWoken = (this.#board.poll?.() ?? false) || hasInput;
     const idle = isWoken ? 0 : this.#idleUntil - this.#clock.now();
     if (idle > 0) {
@@ -205,6 +234,7 @@ export class MachineLoop {
       consoleOutput: (bytes) => this.#output.add(bytes),
       ...(fillRandom === undefined ? {} : { fillRandom }),
       ...(this.#host.disks === undefined ? {} : { disks: this.#host.disks }),
+      ...(this.#host.vsock === undefined ? {} : { vsock: this.#host.vsock }),
       ...(this.#host.folders === undefined ? {} : { folders: this.#host.folders }),
       ...(this.#host.network === undefined ? {} : { network: this.#host.network }),
     });

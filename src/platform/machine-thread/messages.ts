@@ -31,6 +31,8 @@ export interface MachineStart {
   readonly folders?: readonly FolderSource[];
   /** what `config.network` is connected to: memory of a `RingLink`, and a `Doorbell` */
   readonly network?: { readonly link: SharedArrayBuffer; readonly doorbell: SharedArrayBuffer };
+  /** the same for `config.vsock` */
+  readonly vsock?: { readonly link: SharedArrayBuffer; readonly doorbell: SharedArrayBuffer };
   /** a guest reset ends the machine instead of starting it again */
   readonly noReboot: boolean;
   /** a `ControlBlock` */
@@ -44,6 +46,14 @@ export type MachineEnd = StopReason | { readonly kind: 'stopped' };
 
 /** Lines of text on the machine's screen. */
 export type ScreenText = readonly string[];
+
+/** What the machine's screen shows. */
+export interface ScreenPicture {
+  readonly width: number;
+  readonly height: number;
+  /** red, green, blue and 255 of each pixel */
+  readonly rgba: Uint8Array<ArrayBuffer>;
+}
 
 /** What a machine's thread tells its user. */
 export type MachineMessage =
@@ -61,7 +71,10 @@ export type MachineMessage =
       readonly end: MachineEnd;
       readonly stats: MachineStats;
       readonly screen?: ScreenText;
+      readonly picture?: ScreenPicture;
     }
+  /** the screen, as it was asked for; without a picture when it shows nothing */
+  | { readonly kind: 'screen'; readonly text?: ScreenText; readonly picture?: ScreenPicture }
   /** something that the user can mend, in one sentence */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
   /** our own fault */

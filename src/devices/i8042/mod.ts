@@ -1,0 +1,1 @@
+export { type Stroke, strokesOf } from './us-keyboard.ts';
