@@ -1,5 +1,6 @@
 /** The network of a machine: what the user says, checked. */
-import { parseMac, parseNetwork, type UserNetworkConfig } from '../net/mod.ts';
+import { randomBytes } from 'node:crypto';
+import { type NetworkConfig, parseMac, parseNetworkConfig } from '../net/mod.ts';
 import { VivariumError } from '../util/mod.ts';
 
 /** A port of the host that leads into a machine. */
@@ -11,11 +12,11 @@ export interface ForwardedPort {
   readonly guestPort: number;
 }
 
-/** Locally administered; the guest is alone on its link. */
+/** Locally administered; the guest is alone on the link of a user-mode network. */
 const DEFAULT_MAC = '52:54:00:12:34:56';
 
 export interface CheckedNetwork {
-  readonly config: UserNetworkConfig;
+  readonly config: NetworkConfig;
   readonly mac: Uint8Array;
   readonly dump: string | undefined;
 }
@@ -27,10 +28,16 @@ export function checkNetwork(options: {
   readonly netDump?: string | undefined;
 }): CheckedNetwork | undefined {
   const { net, publish, netDump } = options;
-  const config = parseNetwork(net, publish);
+  const config = parseNetworkConfig(net, publish);
   if (config === undefined) {
     if (netDump === undefined) return undefined;
     throw new VivariumError('option-invalid', '--net-dump needs a network; add --net user');
   }
-  return { config, mac: parseMac(DEFAULT_MAC) as Uint8Array, dump: netDump };
+  return { config, mac: macFor(config), dump: netDump };
+}
+
+/** On a switch every card has an address of its own. */
+function macFor(config: NetworkConfig): Uint8Array {
+  if (config.kind === 'user') return parseMac(DEFAULT_MAC) as Uint8Array;
+  return config.switch.mac ?? Uint8Array.of(0x52, 0x54, 0, ...randomBytes(3));
 }

@@ -1,12 +1,18 @@
 export { type IpAddress, type IpFamily, isLoopback, parseAddress } from './address.ts';
 export type { NetClock, NetTimer } from './clock.ts';
+export {
+  type NetworkConfig,
+  parseNetworkConfig,
+  type SwitchConfig,
+} from './config.ts';
 export { formatMac, parseMac } from './mac.ts';
 export { CapturedLink, completeChecksum, pcapHeader, pcapPacket } from './pcap.ts';
 export { createRingMemory, RingLink } from './ring/ring-link.ts';
+export { type PeerEvents, type PeerStream, SwitchPort } from './switch/switch-port.ts';
+export { PORT_ID_BYTES } from './switch/wire.ts';
 export {
   type PortForward,
   parseForward,
-  parseNetwork,
   type UserNetworkConfig,
 } from './user/config.ts';
 export type {

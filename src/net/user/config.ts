@@ -36,7 +36,7 @@ export function parseNetwork(
     if (forwards.length > 0) throw invalid('-p needs a network; add --net user');
     return undefined;
   }
-  if (kind !== 'user') throw invalid(`"${kind}" is no network; use none or user`);
+  if (kind !== 'user') throw invalid(`"${kind}" is no network; use none, user or switch:NAME`);
   let allow: AllowRule[] | undefined;
   for (const setting of settings) {
     const match = /^allow=(.*)$/.exec(setting);

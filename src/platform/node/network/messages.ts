@@ -1,8 +1,8 @@
-import type { OpenForward, UserNetworkConfig } from '../../../net/mod.ts';
+import type { NetworkConfig, OpenForward } from '../../../net/mod.ts';
 
 /** What a network's thread is given when it starts. */
 export interface NetworkStart {
-  readonly config: UserNetworkConfig;
+  readonly config: NetworkConfig;
   /** memory of a `RingLink`, of which the network is end 1 */
   readonly link: SharedArrayBuffer;
   /** one word that counts what the machine has for the network */
@@ -15,5 +15,10 @@ export interface NetworkStart {
 
 /** What a network's thread tells, once. */
 export type NetworkMessage =
-  | { readonly kind: 'open'; readonly forwards: readonly OpenForward[] }
+  | {
+      readonly kind: 'open';
+      readonly forwards: readonly OpenForward[];
+      /** files to be removed when the network ends */
+      readonly leftovers: readonly string[];
+    }
   | { readonly kind: 'refused'; readonly code: string; readonly message: string };

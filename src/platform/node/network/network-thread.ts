@@ -1,5 +1,6 @@
+import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { createRingMemory, type OpenForward, type UserNetworkConfig } from '../../../net/mod.ts';
+import { createRingMemory, type NetworkConfig, type OpenForward } from '../../../net/mod.ts';
 import { VivariumError } from '../../../util/mod.ts';
 import { Doorbell } from './doorbell.ts';
 import type { NetworkMessage, NetworkStart } from './messages.ts';
@@ -20,7 +21,7 @@ export interface NetworkThread {
 }
 
 export interface NetworkThreadOptions {
-  readonly config: UserNetworkConfig;
+  readonly config: NetworkConfig;
   /** the `ControlBlock` of the machine */
   readonly control: SharedArrayBuffer;
   /** file that every frame is written to */
@@ -31,7 +32,7 @@ export interface NetworkThreadOptions {
 
 /**
  * Starts a network on a thread of its own, its forwarded ports open. Rejects with a `VivariumError` for a port that
- * cannot be had or a capture file that cannot be written.
+ * cannot be had, a switch that cannot be reached, or a capture file that cannot be written.
  */
 export async function startNetworkThread(options: NetworkThreadOptions): Promise<NetworkThread> {
   const memory: NetworkMemory = { link: createRingMemory(), doorbell: new Doorbell().memory };
@@ -44,9 +45,9 @@ export async function startNetworkThread(options: NetworkThreadOptions): Promise
     stdout: true, // standard output belongs to the guest
   });
   worker.stdout.on('data', (bytes: Uint8Array) => process.stderr.write(bytes));
-  const opened = Promise.withResolvers<readonly OpenForward[]>();
+  const opened = Promise.withResolvers<Extract<NetworkMessage, { kind: 'open' }>>();
   worker.on('message', (message: NetworkMessage) => {
-    if (message.kind === 'open') opened.resolve(message.forwards);
+    if (message.kind === 'open') opened.resolve(message);
     else opened.reject(new VivariumError(message.code, message.message));
   });
   worker.on('error', (error) => {
@@ -55,9 +56,18 @@ export async function startNetworkThread(options: NetworkThreadOptions): Promise
     options.failed(fault);
   });
   try {
-    const forwards = await opened.promise;
+    const { forwards, leftovers } = await opened.promise;
     worker.unref();
-    return { memory, forwards, terminate: async () => void (await worker.terminate()) };
+    const remove = () => {
+      for (const path of leftovers) rmSync(path, { force: true });
+    };
+    process.once('exit', remove);
+    const terminate = async () => {
+      await worker.terminate();
+      process.off('exit', remove);
+      remove();
+    };
+    return { memory, forwards, terminate };
   } catch (error) {
     await worker.terminate();
     throw error;
