@@ -30,6 +30,7 @@ const layers: Readonly<Record<string, Layer>> = {
   // Offers what the bus calls a `BlockBackend`; a device knows the contract alone.
   block: { imports: ['util', 'state', 'bus'] },
   net: { imports: ['util', 'state', 'bus'] },
+  vsock: { imports: ['util', 'state', 'bus'] },
   share: { imports: ['util', 'state', 'bus'] },
   machine: { imports: 'below' },
   snapshot: { imports: 'below' },

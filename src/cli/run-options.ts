@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly publish: readonly string[];
   readonly volume: readonly string[];
   readonly netDump?: string;
+  readonly screenshot?: string;
+  readonly vsock?: string;
   readonly memory: string;
   readonly cpus: number;
   readonly cpu?: string;
@@ -47,7 +49,8 @@ export function addRunOptions(command: Command): Command {
     .option('--cmdline <text>', "the kernel's command line")
     .option(
       '--firmware <name>',
-      'start from firmware: seabios, or an image; with --cdrom the default',
+      'start from firmware: seabios, ovmf (UEFI), or an image; seabios is the default with --cdrom\n' +
+        'and with a first --disk that has a boot loader',
     )
     .option('--cdrom <file>', 'image of a CD-ROM')
     .option(
@@ -77,7 +80,8 @@ export function addRunOptions(command: Command): Command {
     )
     .option(
       '--net <kind>',
-      'none, or user: a network without privileges, in which 10.0.2.2 (host.vivarium) is this host.\n' +
+      'none; user: a network without privileges, in which 10.0.2.2 (host.vivarium) is this host;\n' +
+        'or switch:NAME[,mac=ADDRESS]: a switch between the machines of this user.\n' +
         'user,allow=RULE,... limits what the guest reaches: host, an address, a network, a name or\n' +
         '*.name, each with :PORT or :FIRST-LAST; an empty allow= denies everything',
       'none',
@@ -96,9 +100,18 @@ export function addRunOptions(command: Command): Command {
       (text: string, folders: readonly string[]) => [...folders, text],
       [],
     )
+    .option(
+      '--vsock <path>',
+      'sockets between guest and host: programs reach port P of the guest through the Unix socket\n' +
+        'PATH by writing "CONNECT P"; the guest reaches those that listen on PATH_P as port P of host 2',
+    )
     .option('--net-dump <file>', 'capture every frame, for tcpdump or Wireshark')
     .option('--name <name>', 'what other commands call the machine; one is made up by default')
     .option('-d, --detach', 'run in the background: viv logs, viv attach and viv stop reach it')
+    .option(
+      '--screenshot <file>',
+      'save the screen as PNG when the machine ends; - for standard output',
+    )
     .option('--debug-exit', 'a guest write of N to port 0xf4 exits with (N<<1)|1', false)
     .option('--no-reboot', 'exit when the guest resets instead of starting it again')
     .option('--timeout <seconds>', 'stop after so long, with exit code 124', seconds)

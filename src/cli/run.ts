@@ -6,6 +6,7 @@ import { describeEnd, EXIT_OK, EXIT_SIGNAL, EXIT_TIMEOUT, EXIT_USER } from './ex
 import { MachinePlace } from './machine-place.ts';
 import { Progress, say } from './messages.ts';
 import type { RunOptions } from './run-options.ts';
+import { saveScreen } from './save-screen.ts';
 import { openSerial } from './serial/open.ts';
 import type { Departure, Serial } from './serial/serial.ts';
 import { SignalWatch } from './signals.ts';
@@ -69,6 +70,7 @@ async function createMachine(options: RunOptions, settings: RunSettings): Promis
       net: options.net,
       publish: options.publish,
       folders: options.volume,
+      vsock: options.vsock,
       netDump: options.netDump,
       memory: options.memory,
       cpus: options.cpus,
@@ -116,6 +118,8 @@ async function runMachine(
   const { code, message } = describe(ending, options);
   if (message !== undefined) say(message, isAtLineStart);
   if (options.console === 'vga') await showScreen(machine);
+  if (options.screenshot !== undefined)
+    await saveScreen(await machine.screen(), options.screenshot);
   if (options.stats !== undefined) writeStats(await machine.stats(), options.stats);
   place.ended(code);
   return code;

@@ -1,12 +1,16 @@
 import { unpackKernel } from '../machine/boot/mod.ts';
 import type { BoardConfig } from '../machine/config.ts';
 import { defaultGuest } from '../platform/node/mod.ts';
+import { hasBootSector } from './boot-media.ts';
 import { cdromConfig, diskConfig } from './disks.ts';
 import { loadFirmware } from './firmware.ts';
 import { folderTag, mountParameter } from './folders.ts';
 import { type OwnBytes, readImage } from './images.ts';
 import type { CheckedNetwork } from './network.ts';
 import type { CheckedOptions } from './options.ts';
+
+/** The guest's context id; each guest has a host of its own, so all may have the same. */
+export const GUEST_CID = 3;
 
 /** What a machine boots. */
 interface GuestImages {
@@ -36,10 +40,10 @@ export async function buildConfig(
       ...(options.cdrom === undefined ? [] : [cdromConfig]),
     ],
     folders: options.folders.map((_folder, index) => ({ tag: folderTag(index) })),
+    ...(options.vsock === undefined ? {} : { vsock: { cid: GUEST_CID } }),
     ...(network === undefined ? {} : { network: { mac: network.mac } }),
   };
-  const startsFromDisc = options.cdrom !== undefined && options.kernel === undefined;
-  if (options.firmware !== undefined || startsFromDisc) {
+  if (options.firmware !== undefined || startsFromMedia(options)) {
     const firmware = await loadFirmware(options);
     return { ...shared, firmware, cmdline: '' };
   }
@@ -57,6 +61,15 @@ export async function buildConfig(
     ...(guest.initrd === undefined ? {} : { initrd: guest.initrd }),
     cmdline,
   };
+}
+
+/** True when there is no kernel, but a disc, or a disk with something to start. */
+function startsFromMedia({ kernel, initrd, cmdline, cdrom, disks }: CheckedOptions): boolean {
+  if (kernel !== undefined) return false;
+  if (cdrom !== undefined) return true;
+  const [first] = disks;
+  // Whoever names a RAM disk or a command line means the default guest's kernel.
+  return (initrd ?? cmdline) === undefined && first !== undefined && hasBootSector(first);
 }
 
 async function loadGuest(options: CheckedOptions): Promise<GuestImages> {

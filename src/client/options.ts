@@ -33,7 +33,15 @@ export interface MachineOptions {
    * start-up mounts them at GUEST; elsewhere, `mount -t virtiofs viv0 GUEST` mounts the first
    */
   readonly folders?: readonly (string | FolderOptions)[] | undefined;
-  /** `none` (the default) or `user`, which may name what the guest reaches: `user,allow=RULE,...` */
+  /**
+   * sockets between guest and host (virtio-vsock), and where: programs of the host reach port P of the guest through the
+   * Unix socket of this path (`CONNECT P`), and the guest reaches a program that listens on `PATH_P` as port P of host 2
+   */
+  readonly vsock?: string | undefined;
+  /**
+   * `none` (the default); `user`, which may name what the guest reaches: `user,allow=RULE,...`; or `switch:NAME`,
+   * a switch between the machines of this user: `switch:NAME,mac=ADDRESS`
+   */
   readonly net?: string | undefined;
   /** ports of the host that lead into the guest: `[ADDRESS:]HOST:GUEST[/udp]`; need a network */
   readonly publish?: readonly string[] | undefined;
@@ -111,6 +119,7 @@ const schema = z.strictObject({
     .default('serial'),
   disks: disksSchema,
   folders: foldersSchema,
+  vsock: z.string({ error: 'must be a path' }).min(1).optional(),
   net: z.string({ error: 'must be text' }).default('none'),
   publish: z.array(z.string({ error: 'must be text' })).default([]),
   netDump: z.string({ error: 'must be a path' }).optional(),

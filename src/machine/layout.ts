@@ -23,6 +23,7 @@ export const PCI_SLOT = {
   rng: 2,
   balloon: 3,
   console: 4,
+  vsock: 5,
   vga: 6,
   ide: 7,
   firstDisk: 8,

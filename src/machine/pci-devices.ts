@@ -11,6 +11,7 @@ import {
   VirtioNet,
   VirtioPci,
   VirtioRng,
+  VirtioVsock,
 } from '../devices/virtio/mod.ts';
 import type { GuestMemory } from '../memory/mod.ts';
 import { VivariumError } from '../util/mod.ts';
@@ -87,6 +88,15 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
     counters[device.name] = () => ({ ...device.counters });
     return device;
   });
+  let vsock: VirtioVsock | undefined;
+  if (config.vsock !== undefined && host.vsock !== undefined) {
+    // Whoever used the link before this board is gone.
+    host.vsock.restart();
+    const { cid } = config.vsock;
+    vsock = new VirtioVsock({ name: 'virtio-vsock-0', link: host.vsock, cid });
+    plugVirtio(PCI_SLOT.vsock, vsock);
+    counters[vsock.name] = () => ({ ...vsock?.counters });
+  }
   const { fillRandom } = host;
   if (config.rng === true && fillRandom !== undefined) {
     plugVirtio(PCI_SLOT.rng, new VirtioRng({ name: 'virtio-rng-0', fillRandom }));
@@ -110,6 +120,7 @@ export function plugPciDevices(options: PciDevicesOptions): PciDevices {
     consoleInput: (bytes) => (virtioConsole?.isOpen() ? virtioConsole.receive(bytes) : undefined),
     poll() {
       let hasNews = card?.poll() ?? false;
+      hasNews = vsock?.poll() || hasNews;
       for (const share of shares) hasNews = share.poll() || hasNews;
       return hasNews;
     },

@@ -18,3 +18,4 @@ export { VirtioPci, type VirtioPciOptions, type VirtioPciState } from './pci/vir
 export { DescriptorChain } from './queue/chain.ts';
 export { Virtqueue, type VirtqueueState } from './queue/virtqueue.ts';
 export { VirtioRng, type VirtioRngOptions } from './rng/device.ts';
+export { VirtioVsock, type VirtioVsockOptions, type VsockCounters } from './vsock/device.ts';

@@ -21,11 +21,11 @@ function cpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
-/** This end of the link to the network's thread. */
-function connectNetwork(): RingLink | undefined {
-  if (start.network === undefined) return undefined;
-  const doorbell = new Doorbell(start.network.doorbell);
-  return new RingLink(start.network.link, 0, () => doorbell.ring());
+/** This end of the link to the thread of a network or of sockets. */
+function connectLink(memory: MachineStart['network']): RingLink | undefined {
+  if (memory === undefined) return undefined;
+  const doorbell = new Doorbell(memory.doorbell);
+  return new RingLink(memory.link, 0, () => doorbell.ring());
 }
 
 async function loadBoard(): Promise<BoardMaker> {
@@ -65,7 +65,8 @@ try {
       control: start.control,
       notice: (text) => post({ kind: 'notice', text }),
     }),
-    network: connectNetwork(),
+    network: connectLink(start.network),
+    vsock: connectLink(start.vsock),
   });
   loop.run();
 } catch (error) {

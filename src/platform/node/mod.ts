@@ -7,3 +7,4 @@ export {
   type NetworkThreadOptions,
   startNetworkThread,
 } from './network/network-thread.ts';
+export { startVsockThread, type VsockThread } from './vsock/vsock-thread.ts';
