@@ -5,6 +5,7 @@ import {
   type Cpu,
   CpuState,
   CS,
+  DB,
   deriveAllTops,
   EFLAGS,
   GuestFault,
@@ -17,6 +18,7 @@ import {
 } from '../x86/mod.ts';
 import {
   ATTRIBUTE,
+  deliverDebugTrap,
   deliverFault,
   deliverInterrupt,
   deliverNmi,
@@ -28,6 +30,12 @@ import {
 import type { FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { Mmu, MODE_64 } from './mmu.ts';
 import { PRIVILEGE } from './tlb-layout.ts';
+
+/** DR6.BS: the trap came from single-stepping. */
+const DR6_SINGLE_STEP = 1 << 14;
+/** DR6.BT */
+const DR6_TASK_SWITCH = 1 << 15;
+const DR6 = STATE.dr + 6 * 8;
 
 /** Makes compiled code leave at its next taken branch. */
 export const ATTENTION = 0x8000_0000;
@@ -176,14 +184,24 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
 
   ioRead(port: number, bytes: 1 | 2 | 4): number {
     this.count('io');
+    this.#watchPort(port, bytes);
     const value = this.host.ports.read(port, bytes as AccessSize);
     this.noticeInterrupts();
     return value;
   }
   ioWrite(port: number, bytes: 1 | 2 | 4, value: number): void {
     this.count('io');
+    this.#watchPort(port, bytes);
     this.host.ports.write(port, bytes as AccessSize, value);
     this.noticeInterrupts();
+  }
+  /** Breakpoints on ports trap behind the instruction. */
+  #watchPort(port: number, bytes: number): void {
+    const { breakpoints } = this.mmu;
+    if (breakpoints.hasPorts) this.noteDebug(breakpoints.port(port, bytes));
+  }
+  protected noteDebug(bits: number): void {
+    this.state.set32(STATE.pendingDebug, this.state.get32(STATE.pendingDebug) | bits);
   }
   readTsc(): bigint {
     return this.host.readTsc();
@@ -235,6 +253,49 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
       interrupts.hasInterrupt() || nmiBlocked(state) ? ATTENTION : 0,
     );
     return delivered;
+  }
+
+  /**
+   * Takes an instruction breakpoint at STATE.rip, which is a fault in front of the instruction; EFLAGS.RF
+   * holds it back once. SDM Vol. 3B, 18.3.1.1. Undefined when there is none, else as `deliverException`.
+   */
+  protected meetBreakpoint(linear: bigint): boolean | undefined {
+    const state = this.state;
+    if ((state.get32(STATE.eflags) & EFLAGS.RF) !== 0) return undefined;
+    const bits = this.mmu.breakpoints.code(linear);
+    if (bits === 0) return undefined;
+    state.set32(DR6, state.get32(DR6) | bits);
+    return this.deliverException(new GuestFault(DB), state.get64(STATE.rip));
+  }
+
+  /** Delivers the debug trap for what was noted in STATE.pendingDebug. False after a triple fault. */
+  protected deliverPendingDebug(): boolean {
+    const state = this.state;
+    const bits = state.get32(STATE.pendingDebug);
+    state.set32(STATE.pendingDebug, 0);
+    this.count('debug trap');
+    return deliverDebugTrap(this, bits, state.get64(STATE.rip)) === 'delivered';
+  }
+
+  /**
+   * Runs `instruction` by itself, with EFLAGS.RF used up, and then delivers its debug trap: single-step and
+   * data breakpoints. An instruction that enters a handler or the kernel is not stepped. SDM Vol. 3B, 18.3.1.4.
+   * `instruction` returns false when it faulted and `undefined` after a triple fault.
+   */
+  protected runAlone(instruction: () => boolean | undefined): boolean {
+    const state = this.state;
+    const flags = state.get32(STATE.eflags);
+    const { cpl } = state;
+    const deliveries = state.get32(STATE.deliveries);
+    state.set32(STATE.eflags, flags & ~EFLAGS.RF);
+    state.set32(STATE.pendingDebug, 0);
+    const completed = instruction();
+    if (completed === undefined) return false;
+    const entered = state.get32(STATE.deliveries) !== deliveries || state.cpl < cpl;
+    if (!completed || entered) {
+      state.set32(STATE.pendingDebug, state.get32(STATE.pendingDebug) & DR6_TASK_SWITCH);
+    } else if ((flags & EFLAGS.TF) !== 0) this.noteDebug(DR6_SINGLE_STEP);
+    return state.get32(STATE.pendingDebug) === 0 || this.deliverPendingDebug();
   }
 
   /** Delivers an exception of the instruction at `rip`. False after a triple fault. */

@@ -7,9 +7,9 @@ import {
   type Helper,
   type OpcodeTable,
   STATE,
+  WATCHED,
 } from '../x86/mod.ts';
 import { ACCESS_EXECUTE } from '../x86/paging/mod.ts';
-import { deliverDebugTrap } from '../x86/system/mod.ts';
 import { ATTENTION, BaseVcpu } from './base-vcpu.ts';
 import { CodeCache, type CodePage } from './code-cache.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
@@ -26,8 +26,6 @@ import { TLB } from './tlb-layout.ts';
 
 /** Longest stretch between two looks at the clock and the devices, in instructions. */
 const MAX_BUDGET = 2 ** 24;
-/** DR6.BS: the trap came from single-stepping. */
-const DR6_SINGLE_STEP = 1 << 14;
 
 /** Execution is looked at this often, in instructions: what is seen several times is hot. */
 const SAMPLE_INSTRUCTIONS = 4096;
@@ -63,6 +61,8 @@ export class InterpVcpu extends BaseVcpu {
   /** record whose guard failed last, and what was left of the budget then */
   #guarded = 0;
   #guardedLeft = 0;
+  /** a helper faulted after it had continued elsewhere: STATE.rip is where the fault belongs */
+  #faultedElsewhere = false;
   /** instructions to the next sample */
   #slice = SAMPLE_INSTRUCTIONS;
   #nextLow = 0;
@@ -79,9 +79,7 @@ export class InterpVcpu extends BaseVcpu {
       );
       if (place < 0) return -1;
       const page = this.cache.page(place, this.mode);
-      this.mmu.tlb
-        .bank(this.mmu.privilege)
-        .fillExecute(this.#nextLow, this.#nextHigh, page.map, place, this.mmu.isGlobal);
+      this.#fillExecute(this.#nextLow, this.#nextHigh, page);
       return place;
     },
   };
@@ -168,7 +166,12 @@ export class InterpVcpu extends BaseVcpu {
     const state = this.state;
     if (fault !== undefined) {
       this.#recordFault(fault);
+      if (this.redirected) this.#faultedElsewhere = true;
       return EXIT.fault;
+    }
+    if (state.get32(STATE.pendingDebug) !== 0) {
+      if (!this.redirected) state.set64(STATE.rip, this.nextRip());
+      return EXIT.stop;
     }
     if (state.get32(STATE.halted) !== 0) {
       if (!this.redirected) state.set64(STATE.rip, this.nextRip());
@@ -207,6 +210,7 @@ export class InterpVcpu extends BaseVcpu {
 
   run(budget: number): VcpuExit {
     const state = this.state;
+    const mmu = this.mmu;
     const total = Math.min(budget, MAX_BUDGET) * RECORD.bytes;
     this.#left = total;
     this.exitRequested = false;
@@ -233,28 +237,45 @@ export class InterpVcpu extends BaseVcpu {
         exit = 'budget';
         break;
       }
+      if (state.get32(STATE.pendingDebug) !== 0) {
+        if (!this.deliverPendingDebug()) exit = 'shutdown';
+        continue;
+      }
+      let alone = (state.get32(STATE.eflags) & (EFLAGS.TF | EFLAGS.RF)) !== 0;
+      if (mmu.breakpoints.hasCode) {
+        const linear = this.#linearRip();
+        const met = this.meetBreakpoint(linear);
+        if (met === false) exit = 'shutdown';
+        if (met !== undefined) continue;
+        alone ||= mmu.breakpoints.coversPage(linear & ~0xfffn, true);
+      }
       const record = this.#find();
       if (record < 0) {
         if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip)))
           exit = 'shutdown';
         continue;
       }
-      if ((state.get32(STATE.eflags) & EFLAGS.TF) !== 0) {
+      if (alone) {
         if (!this.#step(record)) exit = 'shutdown';
         continue;
       }
       // Handlers run in slices, so that the places where they end show what is hot.
       const slice =
         this.#regions === undefined ? this.#left : Math.min(this.#left, this.#slice * RECORD.bytes);
+      mmu.stopsAtWatched = mmu.breakpoints.hasData;
       const code = this.handlers.enter(record, record + slice, state.base, state.get32(STATE.tlb));
+      mmu.stopsAtWatched = false;
       this.#left += (state.get32(STATE.budget) | 0) - slice;
       switch (code) {
         case EXIT.lookup:
           this.exits['lookup'] = (this.exits['lookup'] ?? 0) + 1;
           break;
         case EXIT.fault:
-          state.set64(STATE.rip, this.currentRip());
-          if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip)))
+          this.#placeFault();
+          if (state.get32(STATE.faultVector) === WATCHED) {
+            const again = this.#find();
+            if (again >= 0 && !this.#step(again)) exit = 'shutdown';
+          } else if (!this.deliverException(mmu.recordedFault(), state.get64(STATE.rip)))
             exit = 'shutdown';
           break;
         case EXIT.stale: {
@@ -293,6 +314,28 @@ export class InterpVcpu extends BaseVcpu {
     return exit;
   }
 
+  /** Sets STATE.rip to the instruction that faulted. */
+  #placeFault(): void {
+    if (!this.#faultedElsewhere) this.state.set64(STATE.rip, this.currentRip());
+    this.#faultedElsewhere = false;
+  }
+
+  /** Linear address of STATE.rip. */
+  #linearRip(): bigint {
+    const rip = this.state.get64(STATE.rip);
+    return this.mode.bits === 64 ? rip : BigInt.asUintN(32, rip + this.state.segmentBase(CS));
+  }
+
+  /** Caches where the code of a page is, unless it must be run one instruction at a time. */
+  #fillExecute(low: number, high: number, page: CodePage): void {
+    const mmu = this.mmu;
+    if (mmu.breakpoints.hasCode) {
+      const linear = (BigInt(high >>> 0) << 32n) | BigInt((low & ~0xfff) >>> 0);
+      if (mmu.breakpoints.coversPage(linear, true)) return;
+    }
+    mmu.tlb.bank(mmu.privilege).fillExecute(low, high, page.map, page.frame, mmu.isGlobal);
+  }
+
   /** The record at STATE.rip, decoded if need be; -1 when fetching it faults (recorded). */
   #find(): number {
     const state = this.state;
@@ -319,7 +362,7 @@ export class InterpVcpu extends BaseVcpu {
     if (place === FAULTED) return -1;
     if (place === NOT_RAM) return this.#executeDevice();
     const page = this.cache.page(place - offset, this.mode);
-    mmu.tlb.bank(mmu.privilege).fillExecute(low, high, page.map, place - offset, mmu.isGlobal);
+    this.#fillExecute(low, high, page);
     state.set64(STATE.ripBase, rip - BigInt(offset));
     let record = this.cache.record(page, offset, this.#nextPage);
     if (record < 0 && this.mode.checked === true) {
@@ -389,8 +432,7 @@ export class InterpVcpu extends BaseVcpu {
     const place = mmu.translate(low, high, ACCESS_EXECUTE, mmu.privilege);
     if (place < 0) return -1;
     const frame = place - (low & 0xfff);
-    const { map } = this.cache.page(frame, this.mode);
-    mmu.tlb.bank(mmu.privilege).fillExecute(low, high, map, frame, mmu.isGlobal);
+    this.#fillExecute(low, high, this.cache.page(frame, this.mode));
     return frame;
   }
 
@@ -444,25 +486,28 @@ export class InterpVcpu extends BaseVcpu {
     return -1;
   }
 
-  /** Runs one instruction under EFLAGS.TF and delivers the debug trap behind it. False after a triple fault. */
+  /** Runs the instruction at `record` alone, with its debug trap. False after a triple fault. */
   #step(record: number): boolean {
     const state = this.state;
-    const scratch = this.cache.single(record);
-    state.set32(STATE.attention, ATTENTION);
-    const code = this.handlers.enter(
-      scratch,
-      scratch + this.#left,
-      state.base,
-      state.get32(STATE.tlb),
-    );
-    this.#left = state.get32(STATE.budget) | 0;
-    this.count('single step');
-    if (code === EXIT.fault) {
-      state.set64(STATE.rip, this.currentRip());
-      return this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip));
-    }
-    if (code === EXIT.stepped) state.set64(STATE.rip, this.#ripOf(scratch, true));
-    return deliverDebugTrap(this, DR6_SINGLE_STEP, state.get64(STATE.rip)) === 'delivered';
+    return this.runAlone(() => {
+      const scratch = this.cache.single(record);
+      state.set32(STATE.attention, ATTENTION);
+      const code = this.handlers.enter(
+        scratch,
+        scratch + this.#left,
+        state.base,
+        state.get32(STATE.tlb),
+      );
+      this.#left = state.get32(STATE.budget) | 0;
+      this.count('single step');
+      if (code === EXIT.fault) {
+        this.#placeFault();
+        const delivered = this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip));
+        return delivered ? false : undefined;
+      }
+      if (code === EXIT.stepped) state.set64(STATE.rip, this.#ripOf(scratch, true));
+      return true;
+    });
   }
 
   stats(): VcpuStats {

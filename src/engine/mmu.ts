@@ -1,6 +1,6 @@
 import type { Bus } from '../bus/mod.ts';
 import { type GuestMemory, PAGE_BYTES } from '../memory/mod.ts';
-import { type CpuState, EFLAGS, GP, GuestFault, PF, STATE } from '../x86/mod.ts';
+import { AC, type CpuState, EFLAGS, GP, GuestFault, PF, STATE, WATCHED } from '../x86/mod.ts';
 import {
   ACCESS_EXECUTE,
   ACCESS_READ,
@@ -11,7 +11,8 @@ import {
   updatePagingContext,
   walk,
 } from '../x86/paging/mod.ts';
-import { CR4 } from '../x86/system/mod.ts';
+import { CR0, CR4 } from '../x86/system/mod.ts';
+import { Breakpoints } from './breakpoints.ts';
 import { Tlb } from './tlb.ts';
 import { PRIVILEGE } from './tlb-layout.ts';
 
@@ -52,6 +53,12 @@ export class Mmu {
   }
   misses = 0;
   mmioAccesses = 0;
+  readonly breakpoints = new Breakpoints();
+  /**
+   * A data breakpoint that is met faults with WATCHED instead of being noted in STATE.pendingDebug: set while
+   * more than one instruction runs at a time.
+   */
+  stopsAtWatched = false;
   /** CR4.SMAP: the supervisor reaches user pages under EFLAGS.AC alone */
   #smap = false;
 
@@ -67,7 +74,10 @@ export class Mmu {
 
   /** Which TLB the present privilege uses. Compiled code changes privileges on its own. */
   get privilege(): number {
-    if (this.#state.get32(STATE.cpl) === 3) return PRIVILEGE.user;
+    if (this.#state.get32(STATE.cpl) === 3)
+      return this.#state.get32(STATE.tlb) === this.tlb.bank(PRIVILEGE.userAc).base
+        ? PRIVILEGE.userAc
+        : PRIVILEGE.user;
     return this.#state.get32(STATE.tlb) === this.tlb.bank(PRIVILEGE.supervisorAc).base
       ? PRIVILEGE.supervisorAc
       : PRIVILEGE.supervisor;
@@ -75,10 +85,10 @@ export class Mmu {
 
   #choosePrivilege(): number {
     const state = this.#state;
-    if (state.get32(STATE.cpl) === 3) return PRIVILEGE.user;
-    return (state.get32(STATE.eflags) & EFLAGS.AC) !== 0
-      ? PRIVILEGE.supervisorAc
-      : PRIVILEGE.supervisor;
+    const flag = (state.get32(STATE.eflags) & EFLAGS.AC) !== 0;
+    if (state.get32(STATE.cpl) === 3)
+      return flag && (state.get32(STATE.cr0) & CR0.AM) !== 0 ? PRIVILEGE.userAc : PRIVILEGE.user;
+    return flag ? PRIVILEGE.supervisorAc : PRIVILEGE.supervisor;
   }
 
   /**
@@ -87,7 +97,8 @@ export class Mmu {
    */
   modeChanged(mode: number): void {
     const state = this.#state;
-    updatePagingContext(this.#context, state);
+    updatePagingContext(this.#context, state, state.get32(STATE.pkru));
+    if (this.breakpoints.update(state)) this.tlb.flush(false);
     this.#smap = (state.get32(STATE.cr4) & CR4.SMAP) !== 0;
     const bank = this.tlb.bank(this.#choosePrivilege());
     bank.useMode(mode);
@@ -105,7 +116,7 @@ export class Mmu {
 
   /** Continues in the address space `pcid`, see Tlb.switchTo. CR3 is set. */
   switchAddressSpace(pcid: number, keep: boolean): void {
-    updatePagingContext(this.#context, this.#state);
+    updatePagingContext(this.#context, this.#state, this.#state.get32(STATE.pkru));
     this.tlb.switchTo(pcid, keep);
     this.#state.set32(STATE.tlb, this.tlb.bank(this.privilege).base);
     this.#offerBanks();
@@ -117,11 +128,10 @@ export class Mmu {
    */
   translate(low: number, high: number, access: PageAccess, privilege: number): number {
     this.misses++;
-    const signBits = high >> 15;
-    if (signBits !== 0 && signBits !== -1 && this.#context.levels < 5)
-      return this.#fault(GP, 0, low, high);
+    const signBits = high >> (this.#context.levels < 5 ? 15 : 24);
+    if (signBits !== 0 && signBits !== -1) return this.#fault(GP, 0, low, high);
     const result = this.#result;
-    const user = privilege === PRIVILEGE.user;
+    const user = privilege === PRIVILEGE.user || privilege === PRIVILEGE.userAc;
     this.#context.smap = this.#smap && privilege !== PRIVILEGE.supervisorAc;
     const code = walk(this.#context, this.memory, low, high, access, user, result);
     if (code >= 0) return this.#fault(PF, code, low, high);
@@ -140,13 +150,43 @@ export class Mmu {
     // Read-only memory is written through the bus.
     if (isReadOnly && access !== ACCESS_WRITE) frame = memory.frameForRead(gfn);
     if (frame < 0) return NOT_RAM;
-    if (access !== ACCESS_EXECUTE) {
+    if (access !== ACCESS_EXECUTE && this.#mayCache(low, high, privilege)) {
       const writable = result.writable && !isReadOnly && !memory.hasCode(frame);
       const bank = this.tlb.bank(privilege);
       bank.fill(low, high, frame, result.readable, writable, result.global);
       if (result.pageBytes > PAGE_BYTES) this.tlb.noteLarge(low, high);
     }
     return frame + inPage;
+  }
+
+  /** Pages that are watched, and those of code whose alignment is checked, take the slow path every time. */
+  #mayCache(low: number, high: number, privilege: number): boolean {
+    if (privilege === PRIVILEGE.userAc) return false;
+    const { breakpoints } = this;
+    return !breakpoints.hasData || !breakpoints.coversPage(wide(low & ~0xfff, high), false);
+  }
+
+  /** What stands in the way of an access whose pages are there: false with a fault recorded. */
+  #mayAccess(
+    low: number,
+    high: number,
+    bytes: number,
+    writes: boolean,
+    privilege: number,
+  ): boolean {
+    if (privilege === PRIVILEGE.userAc && bytes <= 8 && (low & (bytes - 1)) !== 0) {
+      this.#fault(AC, 0, low, high);
+      return false;
+    }
+    if (!this.breakpoints.hasData) return true;
+    const bits = this.breakpoints.data(wide(low, high), bytes, writes);
+    if (bits === 0) return true;
+    if (this.stopsAtWatched) {
+      this.#fault(WATCHED, 0, low, high);
+      return false;
+    }
+    this.#state.set32(STATE.pendingDebug, this.#state.get32(STATE.pendingDebug) | bits);
+    return true;
   }
 
   #fault(vector: number, errorCode: number, low: number, high: number): number {
@@ -190,6 +230,7 @@ export class Mmu {
     const first = this.translate(low, high, access, privilege);
     if (first === FAULTED) return 0;
     if (inPage + bytes <= PAGE_BYTES) {
+      if (!this.#mayAccess(low, high, bytes, access === ACCESS_WRITE, privilege)) return 0;
       if (first >= 0) return first;
       this.#readDevice(this.gpa, this.#bounce, bytes);
       return this.#bounce;
@@ -200,6 +241,7 @@ export class Mmu {
     const nextHigh = nextLow === 0 ? (high + 1) | 0 : high;
     const second = this.translate(nextLow, nextHigh, access, privilege);
     if (second === FAULTED) return 0;
+    if (!this.#mayAccess(low, high, bytes, access === ACCESS_WRITE, privilege)) return 0;
     if (first >= 0) this.#bytes.copyWithin(this.#bounce, first, first + head);
     else this.#readDevice(firstGpa, this.#bounce, head);
     if (second >= 0) this.#bytes.copyWithin(this.#bounce + head, second, second + bytes - head);
@@ -218,6 +260,7 @@ export class Mmu {
     if (first === FAULTED) return false;
     const firstGpa = this.gpa;
     if (inPage + bytes <= PAGE_BYTES) {
+      if (!this.#mayAccess(low, high, bytes, true, privilege)) return false;
       this.#put(first, firstGpa, source, bytes);
       return true;
     }
@@ -226,6 +269,7 @@ export class Mmu {
     const nextHigh = nextLow === 0 ? (high + 1) | 0 : high;
     const second = this.translate(nextLow, nextHigh, ACCESS_WRITE, privilege);
     if (second === FAULTED) return false;
+    if (!this.#mayAccess(low, high, bytes, true, privilege)) return false;
     const secondGpa = this.gpa;
     this.#put(first, firstGpa, source, head);
     this.#put(second, secondGpa, source + head, bytes - head);
@@ -295,6 +339,7 @@ export class Mmu {
   }
 
   readBytes(address: bigint, target: Uint8Array, privilege: number): void {
+    this.#watch(address, target.length, false);
     let done = 0;
     while (done < target.length) {
       const at = address + BigInt(done);
@@ -313,6 +358,7 @@ export class Mmu {
       this.#translateFor(at, ACCESS_WRITE, privilege);
       page += PAGE_BYTES - Number(at & 0xfffn);
     }
+    this.#watch(address, source.length, true);
     let done = 0;
     while (done < source.length) {
       const at = address + BigInt(done);
@@ -329,6 +375,15 @@ export class Mmu {
     }
   }
 
+  /** Looks for data breakpoints in an area that a helper moves as a whole. */
+  #watch(address: bigint, bytes: number, writes: boolean): void {
+    if (!this.breakpoints.hasData) return;
+    const low = Number(BigInt.asIntN(32, address));
+    const high = Number(BigInt.asIntN(32, address >> 32n));
+    if (!this.#mayAccess(low, high, bytes, writes, PRIVILEGE.supervisor))
+      throw this.recordedFault();
+  }
+
   /** Plain RAM behind an address, or undefined; throws GuestFault. */
   translatePlain(
     address: bigint,
@@ -339,7 +394,11 @@ export class Mmu {
       access === 'read' ? ACCESS_READ : ACCESS_WRITE,
       this.privilege,
     );
-    if (place < 0) return undefined;
+    const page = BigInt.asUintN(64, address) & ~0xfffn;
+    const special =
+      this.privilege === PRIVILEGE.userAc ||
+      (this.breakpoints.hasData && this.breakpoints.coversPage(page, false));
+    if (place < 0 || special) return undefined;
     const inPage = place % PAGE_BYTES;
     if (access === 'write' && this.memory.hasCode(place - inPage))
       this.onCodeWrite(place - inPage, 0, PAGE_BYTES);
@@ -355,6 +414,11 @@ export class Mmu {
     if (place === FAULTED) throw this.recordedFault();
     return place;
   }
+}
+
+/** The unsigned 64-bit address of two halves. */
+function wide(low: number, high: number): bigint {
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
 /** Largest naturally aligned piece a bus takes at `address`. */

@@ -11,7 +11,6 @@ import {
   CS,
   DECODED,
   Decoder,
-  EFLAGS,
   GP,
   GuestFault,
   type Helper,
@@ -23,12 +22,9 @@ import {
   UNDEFINED,
 } from '../x86/mod.ts';
 import { ACCESS_EXECUTE } from '../x86/paging/mod.ts';
-import { deliverDebugTrap } from '../x86/system/mod.ts';
 import { BaseVcpu } from './base-vcpu.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { shapeKeyOf, shapeOf } from './shape-key.ts';
-
-const DR6_SINGLE_STEP = 1 << 14;
 
 /**
  * The slow engine: decodes and evaluates one instruction at a time with bigints, from the same
@@ -77,18 +73,23 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
   #step(): boolean {
     const state = this.state;
     const rip = state.get64(STATE.rip);
-    const trap = (state.get32(STATE.eflags) & EFLAGS.TF) !== 0;
-    try {
-      this.#execute(rip);
-    } catch (error) {
-      if (!(error instanceof GuestFault)) throw error;
-      state.set64(STATE.rip, rip);
-      return this.deliverException(error, rip);
+    if (this.mmu.breakpoints.hasCode) {
+      const linear = this.mode.bits === 64 ? rip : BigInt.asUintN(32, rip + state.segmentBase(CS));
+      const met = this.meetBreakpoint(linear);
+      if (met !== undefined) return met;
     }
-    this.#instructions++;
-    if (trap)
-      return deliverDebugTrap(this, DR6_SINGLE_STEP, state.get64(STATE.rip)) === 'delivered';
-    return true;
+    return this.runAlone(() => {
+      this.redirected = false;
+      try {
+        this.#execute(rip);
+      } catch (error) {
+        if (!(error instanceof GuestFault)) throw error;
+        if (!this.redirected) state.set64(STATE.rip, rip);
+        return this.deliverException(error, state.get64(STATE.rip)) ? false : undefined;
+      }
+      this.#instructions++;
+      return true;
+    });
   }
 
   #execute(rip: bigint): void {

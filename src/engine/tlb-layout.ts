@@ -35,5 +35,8 @@ export const TLB = {
   bytes: 1024 * 32 + 2048 * 16,
 } as const;
 
-/** The TLBs of a vCPU. A supervisor with EFLAGS.AC set may see user pages that SMAP hides otherwise. */
-export const PRIVILEGE = { user: 0, supervisor: 1, supervisorAc: 2, count: 3 } as const;
+/**
+ * The TLBs of a vCPU. A supervisor with EFLAGS.AC set may see user pages that SMAP hides otherwise. The one
+ * of user code whose alignment is checked (CR0.AM) never holds data translations: `count` leaves it out.
+ */
+export const PRIVILEGE = { user: 0, supervisor: 1, supervisorAc: 2, count: 3, userAc: 3 } as const;

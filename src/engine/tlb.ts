@@ -23,6 +23,8 @@ export class Tlb {
   #current: Context;
   readonly #supervisor: TlbBank;
   readonly #supervisorAc: TlbBank;
+  /** execute translations alone, of one address space */
+  readonly #userAc: TlbBank;
   readonly #banks: TlbBank[];
   #uses = 0;
   /** large pages whose 4 KiB pieces may be cached, by number of the 2 MiB page */
@@ -30,9 +32,9 @@ export class Tlb {
   flushes = 0;
 
   constructor(pool: FramePool) {
-    const base = pool.reserve(TLB.bytes * (CONTEXTS + 2));
+    const base = pool.reserve(TLB.bytes * (CONTEXTS + 3));
     this.#banks = Array.from(
-      { length: CONTEXTS + 2 },
+      { length: CONTEXTS + 3 },
       (_, index) => new TlbBank(pool.words, base + index * TLB.bytes),
     );
     for (let i = 0; i < CONTEXTS; i++)
@@ -41,6 +43,7 @@ export class Tlb {
     this.#current.pcid = 0;
     this.#supervisor = this.#banks[CONTEXTS] as TlbBank;
     this.#supervisorAc = this.#banks[CONTEXTS + 1] as TlbBank;
+    this.#userAc = this.#banks[CONTEXTS + 2] as TlbBank;
   }
 
   /** The bank that `privilege` uses in the present address space. */
@@ -49,7 +52,9 @@ export class Tlb {
       ? this.#current.bank
       : privilege === PRIVILEGE.supervisor
         ? this.#supervisor
-        : this.#supervisorAc;
+        : privilege === PRIVILEGE.supervisorAc
+          ? this.#supervisorAc
+          : this.#userAc;
   }
 
   /** Notes that the page at (low, high) is a piece of a large one. */
@@ -61,6 +66,7 @@ export class Tlb {
   switchTo(pcid: number, keep: boolean): void {
     this.#supervisor.flush(true);
     this.#supervisorAc.flush(true);
+    this.#userAc.flush(false);
     let context = this.#contexts.find((candidate) => candidate.pcid === pcid);
     if (context === undefined) {
       context = this.#current;
@@ -84,6 +90,7 @@ export class Tlb {
     if (this.#current.pcid !== pcid) return;
     this.#supervisor.flush(true);
     this.#supervisorAc.flush(true);
+    this.#userAc.flush(false);
   }
 
   /** Drops translations of all address spaces: all of them, or those that are not global. */

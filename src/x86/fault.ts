@@ -34,3 +34,8 @@ export const MF = 16;
 export const AC = 17;
 export const MC = 18;
 export const XM = 19;
+/**
+ * No exception: a data breakpoint met an access whose instruction must be run again by itself, so that the
+ * trap comes right behind it.
+ */
+export const WATCHED = 0x100;

@@ -125,6 +125,14 @@ export const STATE = {
   bounce: 1808,
   /** operands and result of vector helpers: three of 32 bytes */
   vectorScratch: 1856,
+  /** conditions of DR6 to report when the instruction under way has completed, i32 */
+  pendingDebug: 1952,
+  /** events delivered through the interrupt table so far, i32; wraps */
+  deliveries: 1956,
+  /** rights of the protection keys, i32 */
+  pkru: 1960,
+  /** machine-check control registers: MCG_CTL, then MC0_CTL to MC3_CTL */
+  machineCheck: 1968, // 5 × 8 bytes
   /** bytes of the whole block */
   size: 2048,
 } as const;

@@ -1,7 +1,7 @@
 import type { Cpu } from '../cpu.ts';
 import { EFLAGS } from '../cpu-state.ts';
 import { checkSegmentAccess } from '../segment-limits.ts';
-import { ES, gprOffset, RCX, RDI, RSI, SEGMENT, segmentBaseOffset } from '../state.ts';
+import { ES, gprOffset, RCX, RDI, RSI, SEGMENT, STATE, segmentBaseOffset } from '../state.ts';
 
 const PAGE_BYTES = 4096;
 /** A repeated instruction returns after this many bytes, so that interrupts get in. */
@@ -98,7 +98,9 @@ export class StringRun {
     if (this.#count === 0n) return;
     const { cpu } = this;
     let budget = BYTES_PER_CALL / this.bytes;
-    if ((cpu.state.systemFlags & EFLAGS.TF) !== 0) budget = 1;
+    const stepped =
+      (cpu.state.systemFlags & EFLAGS.TF) !== 0 || (cpu.state.get32(STATE.dr + 7 * 8) & 0xff) !== 0;
+    if (stepped) budget = 1;
     const counted = this.#count;
     let ended = false;
     try {

@@ -14,6 +14,11 @@ const DR7_FIXED = 0x0000_0400;
 const DR7_WRITABLE = 0xffff_2bff;
 const DR7_GD = 1 << 13;
 
+/** True when some breakpoint is enabled: bits L0 to G3 of DR7. */
+export function breakpointsEnabled(state: CpuState): boolean {
+  return (state.get32(offsetOf(7)) & 0xff) !== 0;
+}
+
 function offsetOf(index: number): number {
   return STATE.dr + index * 8;
 }
@@ -48,6 +53,8 @@ function moveToDebug(cpu: Cpu, number: number, rawValue: bigint): void {
     state.set64(offsetOf(index), BigInt(kept >>> 0));
   }
   cpu.modeChanged();
+  // Breakpoints hold from the next instruction on.
+  cpu.redirect(cpu.nextRip());
 }
 
 function moveFromDebug(cpu: Cpu, number: number, register: number): void {

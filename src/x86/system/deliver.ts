@@ -22,6 +22,7 @@ export function deliverOnce(cpu: Cpu, event: CpuEvent): void {
   else deliverProtected(cpu, event);
   state.set32(STATE.interruptShadow, 0);
   state.set32(STATE.halted, 0);
+  state.set32(STATE.deliveries, state.get32(STATE.deliveries) + 1);
 }
 
 /**

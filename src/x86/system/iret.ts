@@ -3,6 +3,7 @@ import type { Cpu, Helper } from '../cpu.ts';
 import { EFLAGS } from '../cpu-state.ts';
 import { GP, GuestFault, SSF } from '../fault.ts';
 import { CS, DS, ES, FS, GS, RSP, SS, STATE } from '../state.ts';
+import { breakpointsEnabled } from './debug-registers.ts';
 import { ATTRIBUTE, dplOf } from './descriptor.ts';
 import { virtual8086Sensitive, writableFlags, writeFlagBits } from './flags.ts';
 import { in64BitMode, inLongMode, inRealMode, inVirtual8086, isCanonical } from './mode.ts';
@@ -90,13 +91,18 @@ function checkTarget(cpu: Cpu, code: ReturnCode, rip: bigint): void {
 }
 
 /**
- * Flags are judged at the privilege level that executes IRET. RF is not kept: it would end with the next
- * instruction, and no instruction breakpoint is taken that it could hold back.
+ * Flags are judged at the privilege level that executes IRET. RF is kept where there is a breakpoint that it
+ * could hold back: it ends with the next instruction.
  */
 function restoreFlags(cpu: Cpu, flags: number, operandSize: number): void {
   const { state } = cpu;
   let mask = writableFlags(state);
   if (state.cpl === 0) mask |= EFLAGS.VIF | EFLAGS.VIP;
+  if (breakpointsEnabled(state)) {
+    mask |= EFLAGS.RF;
+    // The next instruction runs by itself.
+    state.set32(STATE.attention, 0x8000_0000);
+  }
   writeFlagBits(cpu, flags, operandSize === 16 ? mask & 0xffff : mask);
 }
 

@@ -5,7 +5,7 @@
  *                48 ES CS SS DS FS GS (4 bytes apart)  60 LDT  64 T bit, I/O map base
  *   16-bit TSS   0e IP  10 FLAGS  12 AX CX DX BX SP BP SI DI  22 ES CS SS DS  2a LDT
  *
- * Left out: the debug trap of the T bit. Long mode has no task switches.
+ * Long mode has no task switches.
  */
 import type { Cpu } from '../cpu.ts';
 import { EFLAGS } from '../cpu-state.ts';
@@ -69,7 +69,10 @@ const LAYOUT16: Layout = {
   minimumLimit: 0x2b,
 };
 const CR3_AT = 0x1c;
+const TRAP_AT = 0x64;
 const LINK_AT = 0;
+/** DR6.BT: the trap came from a task switch */
+const DR6_BT = 1 << 15;
 
 function layoutOf(attributes: number): Layout {
   return (systemType(attributes) & 8) !== 0 ? LAYOUT32 : LAYOUT16;
@@ -139,6 +142,8 @@ function switchTask(
   state.setSegment(TR, selector, attributes | BUSY, limitOf(target), base);
   state.set32(STATE.cr0, state.get32(STATE.cr0) | CR0.TS);
   enterTask(cpu, image, layout, nested, external);
+  // The T bit: a debug trap before the first instruction of the task. SDM Vol. 3B, 18.3.1.5.
+  if (image.traps) state.set32(STATE.pendingDebug, state.get32(STATE.pendingDebug) | DR6_BT);
 }
 
 interface TaskImage {
@@ -148,6 +153,8 @@ interface TaskImage {
   readonly registers: readonly number[];
   readonly segments: readonly number[];
   readonly ldt: number;
+  /** the T bit is set */
+  readonly traps: boolean;
 }
 
 function readTask(cpu: Cpu, base: bigint, layout: Layout): TaskImage {
@@ -164,6 +171,7 @@ function readTask(cpu: Cpu, base: bigint, layout: Layout): TaskImage {
       word(layout.segments + index * segmentStep, 2),
     ),
     ldt: word(layout.ldt, 2),
+    traps: bytes === 4 && (word(TRAP_AT, 2) & 1) !== 0,
   };
 }
 

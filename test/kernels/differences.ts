@@ -1,0 +1,60 @@
+/**
+ * Where QEMU's TCG (7.2) does otherwise than the manual, by kernel and check: the section that says what
+ * the processor does. Intel SDM, numbers of the edition of June 2024. A check that is not listed must come
+ * out the same in both.
+ */
+export interface Difference {
+  /** beginnings of the names of the checks */
+  readonly checks: readonly string[];
+  readonly manual: string;
+}
+
+const NO_LIMITS =
+  'Vol. 3A, 5.3 and 5.4: limits and rights of segments are checked at every access; TCG checks none';
+
+/** Kernels that TCG cannot run to their end, for the reason given. */
+export const NOT_COMPARED: Readonly<Record<string, string>> = { segments: NO_LIMITS };
+
+export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
+  gates: [
+    {
+      checks: ['a fault pushes RF'],
+      manual: 'Vol. 3B, 18.3.1.1: RF is set in the image of EFLAGS that a fault pushes',
+    },
+    {
+      checks: ['an exception with an absent gate'],
+      manual: 'Vol. 3A, 6.13: EXT is set when the event was none that software asked for',
+    },
+    {
+      checks: ['SS0 absent'],
+      manual: 'Vol. 2A, INT n, INTER-PRIVILEGE-LEVEL-INTERRUPT: an absent stack segment is #SS',
+    },
+    { checks: ['SS0 too small'], manual: NO_LIMITS },
+    {
+      checks: ['CALL through a gate to conforming code', 'keeps CPL 3'],
+      manual:
+        'Vol. 3A, 5.8.1.2: conforming code runs at the level of its caller, also behind a gate',
+    },
+    {
+      checks: ['RETF to ring 3 drops segments', 'and only those'],
+      manual: 'Vol. 3A, 5.4.1: an access through a null selector is #GP(0); TCG does not check it',
+    },
+  ],
+  tasks: [
+    { checks: ['is a fault of the new task'], manual: NO_LIMITS },
+    {
+      checks: ['the T bit', 'traps before the first', 'which has not run', 'and sets DR6.BT'],
+      manual: 'Vol. 3B, 18.3.1.5: a set T bit traps when the switch is done; TCG ignores it',
+    },
+  ],
+  v86: [
+    {
+      checks: ['a handler of ring 1 cannot'],
+      manual: 'Vol. 2A, INT n: from virtual-8086 mode a handler with DPL above 0 is #GP(selector)',
+    },
+    {
+      checks: ['a word at offset FFFF', 'an address of 32 bits', 'beyond SS', 'a push across'],
+      manual: NO_LIMITS,
+    },
+  ],
+};
