@@ -1,7 +1,8 @@
 /**
- * Makes sure that the programs the tests compare against are there: a C compiler, an assembler, a
- * peer to boot the same kernels. As root on a Debian host they are installed; elsewhere the tests
- * that need them are skipped, and this says which packages would enable them.
+ * Makes sure that the programs the tests compare against are there: a C compiler, an assembler, tools
+ * for disk images; with the word `systems` also a peer to boot the same kernels. As root on a Debian
+ * host they are installed; elsewhere the tests that need them are skipped, and this says which
+ * packages would enable them.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
@@ -12,7 +13,11 @@ const needs: readonly (readonly [program: string, debianPackage: string])[] = [
   ['gcc', 'gcc'],
   ['/usr/include/x86_64-linux-gnu/gnu/stubs-32.h', 'gcc-multilib'],
   ['nasm', 'nasm'],
-  ['qemu-system-x86_64', 'qemu-system-x86'],
+  ['qemu-img', 'qemu-utils'],
+  ['e2fsck', 'e2fsprogs'],
+  ...(process.argv.includes('systems')
+    ? ([['qemu-system-x86_64', 'qemu-system-x86']] as const)
+    : []),
 ];
 
 const missing = needs.filter(([program]) => !isThere(program)).map(([, name]) => name);

@@ -3,7 +3,7 @@
  * last lines. Next to the time that went by stands processor time, of the file and of the programs
  * it started: a file that computes little and takes long waits for something.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { spec as Spec } from 'node:test/reporters';
@@ -18,19 +18,20 @@ interface Event {
   };
 }
 
-export default async function* report(events: AsyncIterable<Event>): AsyncGenerator<string> {
-  yield* Readable.from(withSlowest(events)).pipe(new Spec()).setEncoding('utf8');
+/** The report of these events as text; `times` is the directory that `each-file.ts` writes to. */
+export function report(events: AsyncIterable<Event>, times: string): NodeJS.ReadableStream {
+  return Readable.from(withSlowest(events, times)).pipe(new Spec());
 }
 
 /** Passes everything on; says which files were slow before the first of the runner's last lines. */
-async function* withSlowest(events: AsyncIterable<Event>): AsyncGenerator<Event> {
+async function* withSlowest(events: AsyncIterable<Event>, times: string): AsyncGenerator<Event> {
   let isSaid = false;
   for await (const event of events) {
     const { type, data } = event;
     const isLast = type === 'test:diagnostic' && data.nesting === 0;
     if (isLast && !isSaid && /^tests \d+$/.test(data.message ?? '')) {
       isSaid = true;
-      for (const message of slowest(filesMeasured())) {
+      for (const message of slowest(filesMeasured(times))) {
         yield { type: 'test:diagnostic', data: { ...data, message } };
       }
     }
@@ -60,10 +61,8 @@ function show(seconds: number): string {
   return seconds.toFixed(1).padStart(7);
 }
 
-/** What `processor-time.ts` left. */
-function filesMeasured(): Measured[] {
-  const directory = process.env['VIVARIUM_TEST_TIMES'];
-  if (directory === undefined || !existsSync(directory)) return [];
+/** What `each-file.ts` left. */
+function filesMeasured(directory: string): Measured[] {
   return readdirSync(directory).map((name) => {
     const [file = '', wall, cpu] = readFileSync(join(directory, name), 'utf8').split('\n');
     return { file, wall: Number(wall), cpu: Number(cpu) };
