@@ -1,8 +1,15 @@
 import { existsSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { findDiskSystem, VivariumError, why } from '../client/mod.ts';
+import {
+  type DiskOptions,
+  findDiskSystem,
+  hasBootSector,
+  isDiscImage,
+  VivariumError,
+  why,
+} from '../client/mod.ts';
 import { parseDisk } from './disk-option.ts';
-import { notYet, type RunOptions } from './run-options.ts';
+import type { RunOptions } from './run-options.ts';
 import { terminalEnvironment } from './terminal.ts';
 
 /** Bytes of an image that tell its kind: the setup header of a bzImage ends within them. */
@@ -28,16 +35,36 @@ export async function optionsOfImage(
   const isKernel =
     head.startsWith(ELF_MAGIC) || head.startsWith(BZIMAGE_MAGIC, BZIMAGE_MAGIC_OFFSET);
   if (isKernel) return { ...given, kernel: disk.path };
+  if (await isDiscImage(disk.path)) return { ...given, cdrom: disk.path, image: disk.path };
   const system = findDiskSystem(disk);
-  if (system === undefined) throw notYet(`${disk.path} is no kernel; booting from disks is`);
+  if (system === undefined) return { ...withFirmware(disk, given), image: disk.path };
+  const net = hasNet ? given.net : 'user';
   return {
     ...given,
     kernel: system.kernel,
     initrd: given.initrd ?? system.initrd,
     cmdline: given.cmdline ?? `${system.cmdline} ${terminalEnvironment()}`.trim(),
     disk: [{ bus: 'nvme', ...disk }, ...given.disk],
-    net: hasNet ? given.net : 'user',
+    net,
+    // For viv exec, viv cp and viv shell.
+    publish: net === 'none' ? given.publish : ['127.0.0.1:0:22', ...given.publish],
     image: disk.path,
+  };
+}
+
+/** A disk of which we know nothing but that it may start: on the bus that every system has a driver for. */
+function withFirmware(disk: DiskOptions, given: RunOptions): RunOptions {
+  if (given.firmware === undefined && !hasBootSector(disk)) {
+    throw new VivariumError(
+      'image-not-bootable',
+      `${disk.path} is neither a kernel nor a CD, and no boot loader is on it; to give it to another ` +
+        'system, use --disk',
+    );
+  }
+  return {
+    ...given,
+    firmware: given.firmware ?? 'seabios',
+    disk: [{ bus: 'ide', ...disk }, ...given.disk],
   };
 }
 

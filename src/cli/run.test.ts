@@ -179,7 +179,11 @@ describe('viv run', { timeout: 60_000 }, () => {
     ['a directory as kernel', ['--kernel', '/tmp'], /kernel \/tmp: it is a directory/],
     ['a device as kernel', ['--kernel', '/dev/null'], /\/dev\/null: it is not a regular file/],
     ['a missing image', ['/no/such.iso'], /image \/no\/such.iso: there is no such file/],
-    ['an image that is no kernel', ['/etc/passwd'], /\/etc\/passwd is no kernel; .* not there yet/],
+    [
+      'an image that nothing can be started from',
+      ['/etc/passwd'],
+      /\/etc\/passwd is neither a kernel nor a CD, and no boot loader/,
+    ],
     ['too little memory', ['--kernel', '@', '--memory', '1M'], /at least 4 MiB/],
     ['memory that is no size', ['--kernel', '@', '--memory', 'lots'], /"lots" is not a size/],
     ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],

@@ -1,6 +1,7 @@
 export type { EngineName, MachineStats } from '../machine/config.ts';
 export type { MachineEnd } from '../platform/mod.ts';
 export { VivariumError } from '../util/mod.ts';
+export { hasBootSector, isDiscImage } from './boot-media.ts';
 export type { MachineConsole } from './console.ts';
 export { type DiskSystem, findDiskSystem } from './disk-system.ts';
 export type { DiskOptions } from './disks.ts';

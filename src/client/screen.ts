@@ -1,4 +1,3 @@
-import { encode } from 'fast-png';
 import { VivariumError } from '../util/mod.ts';
 
 /** What a machine's screen shows at one moment. */
@@ -13,7 +12,9 @@ export interface Screen {
 }
 
 /** A screen as a PNG file. */
-export function screenPng({ width, height, rgba }: Screen): Uint8Array {
+export async function screenPng({ width, height, rgba }: Screen): Promise<Uint8Array> {
+  // Few programs look at screens; the others start faster without this.
+  const { encode } = await import('fast-png');
   return encode({ width, height, data: rgba, channels: 4, depth: 8 });
 }
 

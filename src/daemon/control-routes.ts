@@ -1,5 +1,6 @@
 /** What can be asked of a running machine over its control socket: method and path, and who answers. */
-import type { Machine } from '../client/mod.ts';
+import { type Machine, screenPng } from '../client/mod.ts';
+import { VivariumError } from '../util/mod.ts';
 import type { MachineRecord } from './machine-record.ts';
 
 export interface ControlRequest {
@@ -26,6 +27,18 @@ export const controlRoutes: Readonly<Record<string, ControlRoute>> = {
   }),
   /** lines of text on the screen, or null */
   'GET /screen': async ({ machine }) => ({ lines: (await machine.screenText()) ?? null }),
+  /** the screen as a PNG file */
+  'GET /screen.png': async ({ machine }) => {
+    const screen = await machine.screen();
+    if (screen !== undefined) return screenPng(screen);
+    const message = 'the machine has no graphics card, or has not turned its screen on';
+    throw new VivariumError('screen-dark', message);
+  },
+  /** types the text that the request carries; see `Machine.type` */
+  'POST /keys': async ({ machine, body }) => {
+    await machine.type(new TextDecoder().decode(body));
+    return {};
+  },
   'POST /power-button': async ({ machine }) => {
     await machine.pressPowerButton();
     return {};

@@ -32,6 +32,25 @@ export function addMachineCommands(program: Command, exitCode: (code: number) =>
       exitCode(await (await import('./attach.ts')).attachMachine(name));
     });
   program
+    .command('screenshot')
+    .description("save a machine's screen as PNG; - is standard output, the default MACHINE.png")
+    .argument('<machine>')
+    .argument('[file]')
+    .option('--text', 'print the text on the screen instead', false)
+    .action(async (name: string, file: string | undefined, options) =>
+      (await import('./screen.ts')).showMachineScreen(name, file, options),
+    );
+  program
+    .command('type')
+    .description(
+      "type on a machine's keyboard: text, and keys like <enter>, <f12>, <up>, <ctrl-alt-delete>",
+    )
+    .argument('<machine>')
+    .argument('<text>')
+    .action(async (name: string, text: string) =>
+      (await import('./screen.ts')).typeOnMachine(name, text),
+    );
+  program
     .command('stop')
     .description(
       'ask machines to shut down, as by their power button; after a while switch them off',
