@@ -1,7 +1,7 @@
 /** Compiles the routines of helpers: see `Helper.routine`. */
 import type { FieldRef } from '../ir/mod.ts';
 import { FunctionWriter, ModuleWriter, type ValueType } from '../wasm/mod.ts';
-import { type Helper, Routine } from '../x86/mod.ts';
+import { type Helper, Routine, STATE } from '../x86/mod.ts';
 import { BodyEmitter, VALUE_TYPE } from './emit/body-emitter.ts';
 
 /**
@@ -67,7 +67,7 @@ class RoutineEmitter extends BodyEmitter {
     RoutineEmitter.no();
   }
   protected tlbBase(): void {
-    RoutineEmitter.no();
+    this.f.i32Const(this.#base).i32Load(STATE.tlb);
   }
   protected bounceAddress(): void {
     RoutineEmitter.no();

@@ -75,12 +75,12 @@ export interface Helper {
   readonly params: readonly Type[];
   /** `undefined` for effect helpers (Builder.helper), else the value's type (Builder.call). */
   readonly result?: Type;
-  /** i64 arguments and results are bigint (unsigned or signed as they come: mask them), i32 numbers. */
   /**
-   * For helpers with an i32 result: what compiled code calls instead of `run`. It may do its work and give
-   * 1, or change nothing and give 0; `run`, for the reference, always does the latter.
+   * What compiled code calls instead of `run`, for helpers with a result. It gives what `run` gives; or, where
+   * 1 means that it has done an instruction, it may do that, while `run` changes nothing and gives 0.
    */
   readonly routine?: (b: Routine) => void;
+  /** i64 arguments and results are bigint (unsigned or signed as they come: mask them), i32 numbers. */
   // biome-ignore lint/suspicious/noExplicitAny: arguments follow `params`
   readonly run: (cpu: Cpu, ...args: any[]) => any;
 }

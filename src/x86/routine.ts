@@ -26,6 +26,26 @@ export class Routine extends Builder {
     this.writeState({ kind: 'fixed', offset }, access, value);
   }
 
+  // --- the host's memory: for routines alone, whose callers have nothing to take back
+
+  /**
+   * Linear-memory offset, i32, of the byte at a guest address, when the TLB allows the access; else 0. The
+   * bytes behind it up to the end of the page follow.
+   */
+  place(address: Value, access: 'read' | 'write'): Value {
+    return this.dialect('linear.place', 'i32', access, address);
+  }
+
+  /** Copies `bytes` (i32) from place to place, which must not overlap but from below. */
+  copy(to: Value, from: Value, bytes: Value): void {
+    this.dialect('linear.copy', undefined, undefined, to, from, bytes);
+  }
+
+  /** Sets `bytes` bytes from `to` on to the low byte of an i32. */
+  fill(to: Value, byte: Value, bytes: Value): void {
+    this.dialect('linear.fill', undefined, undefined, to, byte, bytes);
+  }
+
   /** A new variable that holds `value`. */
   variable(value: Value): Local {
     const local = this.local(value.type);

@@ -339,6 +339,16 @@ export abstract class BodyEmitter {
       case GUARD:
         this.#guard(node);
         return;
+      case 'linear.place':
+        this.#place(node);
+        return;
+      case 'linear.copy':
+      case 'linear.fill':
+        for (const arg of node.args) this.value(arg);
+        // memory.copy names two memories, memory.fill one.
+        if (node.op === 'linear.copy') f.op(0xfc, 10, 0, 0);
+        else f.op(0xfc, 11, 0);
+        return;
       default:
         if (this.dialectStatement(node)) return;
         // A pure value: one use is emitted where it is used, several through a local.
@@ -666,6 +676,19 @@ export abstract class BodyEmitter {
     f.i64Load(tag).get(address).op(0x85);
     f.i64Const(BigInt(4096 - bytes)).op(0x58);
     return entry;
+  }
+
+  /** The host's offset of a guest byte, or 0 on a miss. */
+  #place(node: Node): void {
+    const f = this.f;
+    const address = this.#addressLocal(node.args[0] as Node);
+    const entry = this.#hit(address, 1, node.imm === 'write' ? TLB.write : TLB.read);
+    f.if(I32);
+    f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
+    f.else();
+    f.i32Const(0);
+    f.end();
+    f.set(this.#define(node));
   }
 
   #addressLocal(node: Node): number {

@@ -82,8 +82,10 @@ export function interpret(machine: TestCpu, code: readonly number[]): void {
       helper.run(machine.cpu, ...args);
       return false;
     },
-    call: (): Datum => {
-      throw new Error('the x87 calls no computing helper');
+    call: (name, args): Datum => {
+      const helper = fpuHelpers[name];
+      if (helper === undefined) throw new Error(`no helper ${name}`);
+      return helper.run(machine.cpu, ...args);
     },
     fault: (vector, errorCode) => {
       throw new GuestFault(vector, errorCode);

@@ -6,6 +6,7 @@ import { trapGateHelpers } from '../trap-gate.ts';
 import { decimalHelpers } from './decimal.ts';
 import { integerHelpers } from './integer.ts';
 import { stringHelpers } from './string.ts';
+import { stringRoutines } from './string-routines.ts';
 import { vectorHelpers } from './vector.ts';
 
 /** Every named helper that instruction meanings call. */
@@ -13,6 +14,7 @@ export const helpers: Readonly<Record<string, Helper>> = {
   ...integerHelpers,
   ...decimalHelpers,
   ...stringHelpers,
+  ...stringRoutines,
   ...fpuHelpers,
   ...vectorHelpers,
   ...systemHelpers,

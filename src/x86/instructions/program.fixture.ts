@@ -11,13 +11,14 @@ import { DECODED, Decoder } from '../decoder.ts';
 import { GuestFault, PF } from '../fault.ts';
 import { integerHelpers } from '../helpers/integer.ts';
 import { stringHelpers } from '../helpers/string.ts';
+import { stringRoutines } from '../helpers/string-routines.ts';
 import { buildMeaning } from '../meaning.ts';
 import { buildOpcodeTable } from '../opcode-table.ts';
 import { STATE } from '../state.ts';
 import { integerInstructions } from './integer.ts';
 
 const STATE_BYTES = 4096;
-const helpers = { ...integerHelpers, ...stringHelpers };
+const helpers = { ...integerHelpers, ...stringHelpers, ...stringRoutines };
 const decoder = new Decoder(buildOpcodeTable(integerInstructions), () => true);
 
 /** Code segment attributes: 16-bit, 32-bit and 64-bit code; data segments with B clear and set. */

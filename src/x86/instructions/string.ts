@@ -1,8 +1,9 @@
 import type { MemoryWidth, Value } from '../../ir/mod.ts';
 import { define, form, type Instruction } from '../form.ts';
 import type { Semantics } from '../semantics.ts';
-import { RAX, RDI, RSI, STATE } from '../state.ts';
+import { RAX, RCX, RDI, RSI, STATE } from '../state.ts';
 import { dataAddress, extraAddress } from './addressing.ts';
+import { quickly } from './quickly.ts';
 
 /**
  * String instructions. One step is written here; with a repeat prefix a helper works in page-sized
@@ -13,11 +14,15 @@ function defineString(
   opcode: number,
   helper: string,
   step: (b: Semantics, width: MemoryWidth) => void,
+  quick?: (b: Semantics, width: MemoryWidth, slow: () => void) => void,
 ): Instruction[] {
   const make = (suffix: string, at: number, byte: boolean) =>
     define(`${name}${suffix}`, [form(at.toString(16).toUpperCase(), '', 'rep')], (b) => {
       const width = byte ? 8 : b.shape.operandSize;
+      const { addressSize, mode } = b.shape;
       if (b.shape.repeat === 'none') step(b, width);
+      else if (quick !== undefined && mode === 64 && addressSize === 64)
+        quick(b, width, () => repeat(b, helper, width));
       else repeat(b, helper, width);
     });
   return [make('b', opcode, true), make('', opcode + 1, false)];
@@ -50,12 +55,26 @@ function stride(b: Semantics, width: number): Value {
   return b.sub(b.i64(bytes), b.mul(b.widen(direction), b.i64(2 * bytes)));
 }
 
-const movs = defineString('movs', 0xa4, 'repMovs', (b, width) => {
+const stepMovs = (b: Semantics, width: MemoryWidth): void => {
   const value = b.load(dataAddress(b, pointer(b, RSI)), width);
   b.store(extraAddress(b, pointer(b, RDI)), width, value);
   const step = stride(b, width);
   advance(b, RSI, step);
   advance(b, RDI, step);
+};
+
+/** A repeated instruction that a routine has done whole: `pointers` have moved up, the count is 0. */
+function finishRepeat(b: Semantics, width: number, ...pointers: number[]): void {
+  const bytes = b.shl(b.readGpr(RCX, 64), b.i64(Math.log2(width / 8)));
+  for (const index of pointers) b.writeGpr(index, 64, b.add(b.readGpr(index, 64), bytes));
+  b.writeGpr(RCX, 64, b.i64(0));
+}
+
+const movs = defineString('movs', 0xa4, 'repMovs', stepMovs, (b, width, slow) => {
+  const from = dataAddress(b, pointer(b, RSI));
+  const to = extraAddress(b, pointer(b, RDI));
+  const args = [to, from, b.readGpr(RCX, 64), b.i32(Math.log2(width / 8))];
+  quickly(b, 'stringMove', args, slow, () => finishRepeat(b, width, RSI, RDI));
 });
 
 const cmps = defineString('cmps', 0xa6, 'repCmps', (b, width) => {
@@ -67,9 +86,15 @@ const cmps = defineString('cmps', 0xa6, 'repCmps', (b, width) => {
   b.flagsSub(left, right, b.signExtend(b.sub(left, right), width));
 });
 
-const stos = defineString('stos', 0xaa, 'repStos', (b, width) => {
+const stepStos = (b: Semantics, width: MemoryWidth): void => {
   b.store(extraAddress(b, pointer(b, RDI)), width, b.readGpr(RAX, width));
   advance(b, RDI, stride(b, width));
+};
+
+const stos = defineString('stos', 0xaa, 'repStos', stepStos, (b, width, slow) => {
+  const to = extraAddress(b, pointer(b, RDI));
+  const args = [to, b.readGpr(RAX, width), b.readGpr(RCX, 64), b.i32(Math.log2(width / 8))];
+  quickly(b, 'stringFill', args, slow, () => finishRepeat(b, width, RDI));
 });
 
 const lods = defineString('lods', 0xac, 'repLods', (b, width) => {

@@ -11,12 +11,12 @@ import {
   QUICK_REVERSE,
 } from '../fpu/quick/routines.ts';
 import { STATE } from '../state.ts';
+import { quickly } from './quickly.ts';
 import {
   checkPending,
   halvesOf,
   loadKind,
   type Quick,
-  quickly,
   recordOperand,
   registerInstruction,
   sameArguments,

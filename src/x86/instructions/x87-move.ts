@@ -11,11 +11,11 @@ import {
 } from '../fpu/memory-kinds.ts';
 import type { Semantics } from '../semantics.ts';
 import { STATE } from '../state.ts';
+import { quickly } from './quickly.ts';
 import {
   checkPending,
   halvesOf,
   loadKind,
-  quickly,
   recordInstruction,
   recordOperand,
   registerInstruction,

@@ -6,6 +6,7 @@ import { FPU_ES, FPU_TOP_SHIFT } from '../fpu/words.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
 import { STATE } from '../state.ts';
+import { quickly } from './quickly.ts';
 
 /** CR0.NE: x87 errors are #MF. Without it the processor signals the outside; that is left out. */
 const CR0_NE = 1 << 5;
@@ -53,22 +54,6 @@ export function loadKind(b: Semantics, kind: number, memory: Operand): Value {
 /** What helpers take of it: two halves as i32. */
 export function halvesOf(b: Semantics, value: Value): [Value, Value] {
   return [b.wrap(value), b.wrap(b.shrU(value, b.i64(32)))];
-}
-
-/** What a routine of fpu/quick leaves to do: `then` when it has done its work, else `slow`. */
-export function quickly(
-  b: Semantics,
-  routine: string,
-  args: readonly Value[],
-  slow: () => void,
-  then?: (result: Value) => void,
-): void {
-  const done = b.call(routine, 'i32', ...args);
-  if (b.helpersLeave) {
-    b.guard([done], slow);
-    then?.(done);
-  } else if (then === undefined) b.if(b.eqz(done), slow);
-  else b.if(done, () => then(done), slow);
 }
 
 /** The slow way of a waiting instruction: the check for pending exceptions, then a helper. */
