@@ -34,6 +34,7 @@ import {
   VirtioFs,
   VirtioNet,
   VirtioRng,
+  VirtioVsock,
 } from '../../src/devices/virtio/mod.ts';
 import { HandLink } from '../../src/devices/virtio/net/driver.fixture.ts';
 import { BUFFERS, PciDriver, reads, writes } from '../../src/devices/virtio/pci-driver.fixture.ts';
@@ -269,6 +270,19 @@ const subjects: Record<string, MakeSubject> = {
       prepare: () => driver.enableMsix(),
       change() {
         driver.post(1, [reads(BUFFERS, 40), writes(BUFFERS + 4096, 64)]);
+        driver.kick(1);
+      },
+    };
+  },
+  'virtio vsock'() {
+    const device = new VirtioVsock({ name: 'virtio-vsock-0', link: new HandLink(), cid: 3 });
+    const driver = new PciDriver(device);
+    driver.start();
+    return {
+      device: driver.transport,
+      prepare: () => driver.enableMsix(),
+      change() {
+        driver.post(1, [reads(BUFFERS, 44)]);
         driver.kick(1);
       },
     };

@@ -7,12 +7,16 @@
  */
 import { MemoryDisk } from '../../../src/devices/memory-disk.fixture.ts';
 import type { VirtioDevice } from '../../../src/devices/virtio/device.ts';
+import { EchoServer } from '../../../src/devices/virtio/fs/echo-server.fixture.ts';
 import {
   VirtioBalloon,
   VirtioBlk,
   VirtioConsole,
+  VirtioFs,
   VirtioRng,
+  VirtioVsock,
 } from '../../../src/devices/virtio/mod.ts';
+import { HandLink } from '../../../src/devices/virtio/net/driver.fixture.ts';
 import { COMMON_BYTES, PLACE } from '../../../src/devices/virtio/pci/registers.ts';
 import {
   BUFFERS,
@@ -35,6 +39,8 @@ const devices: readonly ((random: Random, memory: GuestMemory) => VirtioDevice)[
       queues: 1 + random(3),
     }),
   () => new VirtioRng({ name: 'virtio-rng-0', fillRandom: (target) => void target.fill(7) }),
+  () => new VirtioFs({ name: 'virtio-fs-0', tag: 'fuzz', server: new EchoServer() }),
+  () => new VirtioVsock({ name: 'virtio-vsock-0', link: new HandLink(), cid: 3 }),
   (_random, memory) => new VirtioBalloon({ name: 'virtio-balloon-0', memory }),
   (random) => {
     const ports = Array.from({ length: 1 + random(3) }, () => ({ output: () => {} }));
@@ -72,6 +78,11 @@ function stir(device: VirtioDevice | undefined, random: Random): void {
   if (device instanceof VirtioConsole) {
     device.receive(new Uint8Array(random(500)), random(3));
     device.resize(random(300), random(100));
+  }
+  if (device instanceof VirtioFs || device instanceof VirtioVsock) device.poll();
+  if (device instanceof VirtioVsock) {
+    device.receive(new Uint8Array(44 + random(9000)));
+    device.settled();
   }
   if (device instanceof VirtioBalloon) {
     device.setTarget(random(2 ** 20));
