@@ -1,6 +1,8 @@
 /** PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM. SDM Vol. 2B, 4.1. */
+import type { Value } from '../../ir/mod.ts';
 import type { Cpu, Helper } from '../cpu.ts';
 import type { CpuState } from '../cpu-state.ts';
+import type { Routine } from '../routine.ts';
 import { RAX, RCX, RDX, STATE, xmmOffset } from '../state.ts';
 
 const FIRST = STATE.vectorScratch;
@@ -144,6 +146,75 @@ function writeMask(state: CpuState, bits: number, count: number, spread: boolean
   }
 }
 
+/** The aggregation alone, of bytes: see `holds`. */
+function aggregateBytes(cpu: Cpu, imm: number, firstLength: number, secondLength: number): number {
+  readElements(cpu.state, FIRST, imm, FIRST_ELEMENTS);
+  const count = readElements(cpu.state, SECOND, imm, SECOND_ELEMENTS);
+  const mode = (imm >> 2) & 3;
+  return aggregate(mode, FIRST_ELEMENTS, SECOND_ELEMENTS, firstLength, secondLength, count);
+}
+
+/** The same in WebAssembly, a round for each byte of the first string; equal each is written out elsewhere. */
+function aggregateRoutine(b: Routine): void {
+  const [imm, firstLength, secondLength] = [b.param(0), b.param(1), b.param(2)];
+  const second = b.readFixed(SECOND, 'v128');
+  const valid = b.sub(b.shl(b.i32(1), secondLength), b.i32(1));
+  const mode = b.and(imm, b.i32(0xc));
+  const index = b.variable(b.i32(0));
+  const byteAt = (at: Value): Value =>
+    b.pure('i8x16.splat', b.readStateAt(b.add(at, b.i32(FIRST)), 'i32.8u'));
+  const found = b.variable(b.v128(new Uint8Array(16)));
+  const collect = (lanes: Value): void => b.set(found, b.pure('v128.or', b.get(found), lanes));
+  const rounds = (step: number, length: Value, round: (at: Value) => void): void => {
+    b.if(length, () => {
+      b.loop(() => {
+        round(b.get(index));
+        b.set(index, b.add(b.get(index), b.i32(step)));
+        return b.ltU(b.get(index), length);
+      });
+    });
+  };
+  const finish = (): void => b.set(b.result, b.and(b.pure('i8x16.bitmask', b.get(found)), valid));
+  const any = (): void => {
+    rounds(1, firstLength, (at) => collect(b.pure('i8x16.eq', second, byteAt(at))));
+    finish();
+  };
+  const ranges = (): void => {
+    // A bound without its partner does not count.
+    rounds(2, b.and(firstLength, b.i32(~1)), (at) => {
+      const [low, high] = [byteAt(at), byteAt(b.add(at, b.i32(1)))];
+      const within = (sign: string): Value =>
+        b.pure(
+          'v128.and',
+          b.pure(`i8x16.ge_${sign}`, second, low),
+          b.pure(`i8x16.le_${sign}`, second, high),
+        );
+      b.if(
+        b.and(imm, b.i32(2)),
+        () => collect(within('s')),
+        () => collect(within('u')),
+      );
+    });
+    finish();
+  };
+  const inOrder = (): void => {
+    b.set(b.result, b.i32(0xffff));
+    rounds(1, firstLength, (at) => {
+      // What would lie beyond the vector may be equal.
+      const equal = b.and(b.pure('i8x16.bitmask', b.pure('i8x16.eq', second, byteAt(at))), valid);
+      const moved = b.shrU(b.or(equal, b.i32(0xffff_0000 | 0)), at);
+      b.set(b.result, b.and(b.get(b.result), moved));
+    });
+  };
+  b.if(b.eqz(mode), any, () => b.if(b.eq(mode, b.i32(4)), ranges, inOrder));
+}
+
 export const vectorStringHelpers: Record<string, Helper> = {
   compareStrings: { params: ['i32', 'i32'], run: compareStrings },
+  stringAggregate: {
+    params: ['i32', 'i32', 'i32'],
+    result: 'i32',
+    run: aggregateBytes,
+    routine: aggregateRoutine,
+  },
 };

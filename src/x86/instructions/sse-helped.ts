@@ -8,8 +8,8 @@ import { halves, lanewiseUnary, sse, threeOperands, writeHalves } from './sse-sh
 import { byteImmediate } from './sse-shuffle.ts';
 
 /**
- * Instructions computed by a helper, half by half: MPSADBW, PHMINPOSUW, string comparison, AES, carry-less
- * multiplication, SHA. SDM Vol. 2A "AESENC", Vol. 2B "MPSADBW", "PCLMULQDQ", "PCMPESTRI", "SHA1RNDS4".
+ * Instructions computed by a helper, half by half: MPSADBW, PHMINPOSUW, AES, carry-less multiplication,
+ * SHA. SDM Vol. 2A "AESENC", Vol. 2B "MPSADBW", "PCLMULQDQ", "SHA1RNDS4".
  */
 
 /** Runs `helper` on two vectors; it is given the byte offset of the half in the scratch area, then `more`. */
@@ -40,24 +40,6 @@ export function helpedUnary(helper: string, ...more: number[]) {
   };
 }
 
-/** PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM: the helper writes ECX or XMM0, and the flags. */
-export function compareStrings(explicit: boolean, mask: boolean) {
-  return (b: Semantics, [first, second, immediate]: readonly Operand[]): void => {
-    const imm = byteImmediate(b, immediate as Operand);
-    const left = (first as Operand).readVector();
-    const right = (second as Operand).readVector();
-    putScratch(b, 0, left);
-    putScratch(b, SECOND, right);
-    // Lengths are 64-bit with REX.W.
-    const wide = b.shape.operandSize === 64;
-    const kind = (explicit ? 1 : 0) | (mask ? 2 : 0) | (wide ? 4 : 0) | (clears(b) ? 8 : 0);
-    b.helper('compareStrings', b.i32(kind), imm);
-  };
-}
-
-/** VEX encodings clear the upper half of XMM0's register. */
-const clears = (b: Semantics): boolean => b.shape.vectorLength !== undefined;
-
 /** SHA256RNDS2: XMM0 holds the round keys. */
 function shaRounds256(b: Semantics, [destination, source]: readonly Operand[]): void {
   const to = destination as Operand;
@@ -78,17 +60,6 @@ export const AES_ROUNDS = [
   ['aesdeclast', '0F 38 DF', 3],
 ] as const;
 
-const strings = (['e', 'i'] as const).flatMap((length) =>
-  (['m', 'i'] as const).map((result) => {
-    const opcode = (length === 'e' ? 0x60 : 0x62) + (result === 'm' ? 0 : 1);
-    return define(
-      `pcmp${length}str${result}`,
-      [sse(`66 0F 3A ${opcode.toString(16)} /r ib`, 'Vx Wx Ib', 'sse4_2')],
-      compareStrings(length === 'e', result === 'm'),
-    );
-  }),
-);
-
 const aes = AES_ROUNDS.map(([name, opcode, kind]) =>
   define(name, [sse(`66 ${opcode} /r`, 'Vx Wx', 'aes', 'aligned')], helped('aesRound', kind)),
 );
@@ -107,7 +78,6 @@ export const sseHelpedInstructions: readonly Instruction[] = [
     [sse('66 0F 38 41 /r', 'Vx Wx', 'sse4_1', 'aligned')],
     helpedUnary('minimumWord'),
   ),
-  ...strings,
   ...aes,
   define('aesimc', [sse('66 0F 38 DB /r', 'Vx Wx', 'aes', 'aligned')], helpedUnary('aesUnmix')),
   define(

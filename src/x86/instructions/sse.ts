@@ -13,6 +13,7 @@ import { sseMoveInstructions } from './sse-move.ts';
 import { sseRoundInstructions } from './sse-round.ts';
 import { sseShiftInstructions } from './sse-shift.ts';
 import { sseShuffleInstructions } from './sse-shuffle.ts';
+import { sseStringInstructions } from './sse-strings.ts';
 import { sseUnpackInstructions } from './sse-unpack.ts';
 
 /** MMX and SSE to SSE4.2. One line a family. */
@@ -32,4 +33,5 @@ export const sseInstructions: readonly Instruction[] = [
   ...sseConvertPackedInstructions,
   ...sseRoundInstructions,
   ...sseHelpedInstructions,
+  ...sseStringInstructions,
 ];

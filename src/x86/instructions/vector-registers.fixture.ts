@@ -90,7 +90,10 @@ export class VectorRegisters {
         vectorHelpers[name]?.run(this.#cpu, ...args);
         return false;
       },
-      call: none,
+      call: (name, args) => {
+        this.helpers.push(name);
+        return vectorHelpers[name]?.run(this.#cpu, ...args);
+      },
       fault: (vector, errorCode) => {
         throw new GuestFault(vector, errorCode);
       },
