@@ -191,7 +191,7 @@ export class Decoder {
         }
         if (!long) rex &= 8;
         this.#rex = 0x40 | rex;
-        vexV = (~last >> 3) & (long ? 15 : 7);
+        vexV = (~last >> 3) & 15;
         vexL = (last >> 2) & 1;
         const pp = last & 3;
         operandPrefix = pp === 1;
@@ -231,7 +231,7 @@ export class Decoder {
         )
           continue;
         if (candidate.prefix === 0 && operandPrefix) continue;
-      }
+      } else if (repeatPrefix !== 0 && candidate.attributes.has('norep')) continue;
       if (candidate.w >= 0 && candidate.w !== rexW) continue;
       if (candidate.vex !== undefined) {
         if (candidate.vex.l >= 0 && candidate.vex.l !== vexL) continue;
@@ -242,6 +242,12 @@ export class Decoder {
       break;
     }
     if (found === undefined) return UNDEFINED;
+    // MOV of a control or debug register that does not exist.
+    if (table === 1 && byte >= 0x20 && byte <= 0x23) {
+      const number = ((modrm >> 3) & 7) | ((this.#rex & 4) << 1);
+      const registers = (byte & 1) === 0 ? CONTROL_REGISTERS : DEBUG_REGISTERS;
+      if (((registers >> number) & 1) === 0) return UNDEFINED;
+    }
     this.encoding = found;
     const attributes = found.attributes;
 
@@ -299,7 +305,7 @@ export class Decoder {
       return this.#truncated ? this.#outOfBytes(end, start) : UNDEFINED;
     }
 
-    this.#immediate(found, long, addressSize);
+    this.#immediate(found, addressSize);
     if (this.#truncated) return this.#outOfBytes(end, start);
     this.length = this.#at - start;
 
@@ -318,7 +324,7 @@ export class Decoder {
       else if (this.segment !== STATE.zero) this.memory = 'seg64';
       else this.memory = this.index === STATE.zero ? 'bd64' : 'bis64';
     }
-    this.#slots(found, modrm, byte, vexV);
+    this.#slots(found, modrm, byte, vexV, long);
     if (
       this.#vectorIndex &&
       (this.a === this.b || this.a === this.index || this.b === this.index)
@@ -452,7 +458,7 @@ export class Decoder {
     return segment;
   }
 
-  #immediate(encoding: Encoding, long: boolean, addressSize: number): void {
+  #immediate(encoding: Encoding, addressSize: number): void {
     this.immediateLow = 0;
     this.immediateHigh = 0;
     this.relative = 0;
@@ -497,8 +503,7 @@ export class Decoder {
         this.displacement = this.relative;
         return;
       case 'relz':
-        this.relative =
-          this.operandSize === 16 && !long ? (this.#word() << 16) >> 16 : this.#dword();
+        this.relative = this.operandSize === 16 ? (this.#word() << 16) >> 16 : this.#dword();
         this.displacement = this.relative;
         return;
     }
@@ -506,9 +511,10 @@ export class Decoder {
   }
 
   /** State offset of an operand's register, by its letter. */
-  #slots(encoding: Encoding, modrm: number, opcode: number, vexV: number): void {
+  #slots(encoding: Encoding, modrm: number, opcode: number, vexV: number, long: boolean): void {
     const reg = ((modrm >> 3) & 7) | ((this.#rex & 4) << 1);
     const rm = (modrm & 7) | ((this.#rex & 1) << 3);
+    const registers = long ? 15 : 7;
     let next = 0;
     const operands = encoding.operands;
     for (let i = 0; i < operands.length; i++) {
@@ -524,7 +530,7 @@ export class Decoder {
           offset = this.#general(reg, size);
           break;
         case 'B':
-          offset = gprOffset(vexV);
+          offset = gprOffset(vexV & registers);
           break;
         case 'Z':
           offset = this.#general((opcode & 7) | ((this.#rex & 1) << 3), size);
@@ -538,10 +544,10 @@ export class Decoder {
           offset = xmmOffset(rm);
           break;
         case 'H':
-          offset = xmmOffset(vexV);
+          offset = xmmOffset(vexV & registers);
           break;
         case 'L':
-          offset = xmmOffset((this.immediateLow >> 4) & 15);
+          offset = xmmOffset((this.immediateLow >> 4) & registers);
           break;
         case 'P':
           offset = STATE.fpr + 16 * (reg & 7);
@@ -577,6 +583,10 @@ export class Decoder {
     return gprOffset(index);
   }
 }
+
+/** CR0, CR2, CR3, CR4 and CR8; DR0 to DR7: a bit each. */
+const CONTROL_REGISTERS = 0x11d;
+const DEBUG_REGISTERS = 0xff;
 
 /** Marks a RIP-relative address (no segment has this number). */
 const RIP_RELATIVE = 100;

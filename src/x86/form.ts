@@ -7,6 +7,7 @@ import type { Semantics } from './semantics.ts';
  * - `lock`     LOCK prefix is legal when the destination is memory
  * - `cpl0`     #GP unless CPL is 0
  * - `d64`      operand size defaults to 64 in 64-bit mode (16 with 66, never 32)
+ * - `norep`    #UD with F2 or F3
  * - `f64`      operand size is 64 in 64-bit mode whatever the prefixes
  * - `no64`     #UD in 64-bit mode;  `only64` #UD outside it;  `noreal` #UD in real and virtual-8086 mode
  * - `rep`      F2/F3 are repeat prefixes of this string instruction
@@ -36,6 +37,7 @@ export type Attribute =
   | 'shadow'
   | 'aligned'
   | 'vsib'
+  | 'norep'
   | `cpuid:${string}`;
 
 /** One encoding of an instruction, as the manual's table row has it. */

@@ -331,6 +331,22 @@ export class Semantics extends Builder {
     this.checkCodeLimit(this.add(this.nextRip(), this.parameter('displacement')));
   }
 
+  /**
+   * Branch to the relative target. In 64-bit mode an operand size of 16 bits cuts RIP, as on AMD's
+   * processors; Intel's ignore the prefix. APM Vol. 3 "JMP (Near)".
+   */
+  goRelative(): void {
+    if (this.shape.mode === 64 && this.shape.operandSize === 16) {
+      this.branchNear(this.add(this.nextRip(), this.parameter('displacement')));
+    } else this.branchRelative();
+  }
+
+  /** Checks the relative target, then branches there. */
+  jumpRelative(): void {
+    this.checkRelativeTarget();
+    this.goRelative();
+  }
+
   // --- segments, in shapes that are checked
 
   /** Linear addresses that lie in a segment, and where. */

@@ -2,9 +2,10 @@
  * Long differential runs against the host's own processor.
  *
  *   node test/oracle/fuzz.ts [--cases 100000] [--engine handlers|regions|reference]
- *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32]
+ *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32] [--raw]
  *
  * WORD is part of a form (`add`, `0F 38`), or of an attribute (`sse`, `fpu`, `cpuid:sse4_1`).
+ * --raw runs random bytes instead of instructions made from the forms.
  * --case runs one case of the seed and prints it whole; give the same --only as the run that found it.
  */
 import { spawnSync } from 'node:child_process';
@@ -20,6 +21,7 @@ import { describeFailure, hunt, minimise } from './hunt.ts';
 import { skipReason } from './knowledge.ts';
 import { NativeProcessor } from './native-processor.ts';
 import type { Processor } from './processor.ts';
+import { generateRawCase } from './raw.ts';
 import { matches, type Template, templatesOf } from './templates.ts';
 
 const { values } = parseArgs({
@@ -30,6 +32,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     case: { type: 'string' },
     bits: { type: 'string', default: '64' },
+    raw: { type: 'boolean', default: false },
     show: { type: 'string', default: '20' },
   },
 });
@@ -52,6 +55,10 @@ if (templates.length === 0) {
   console.error(`No form matches "${only}".`);
   process.exit(1);
 }
+const make = (number: number) =>
+  values.raw
+    ? generateRawCase(seed, number, native.features, bits)
+    : generateCase(seed, number, templates, company, bits);
 const processor = open(values.engine);
 
 if (values.case !== undefined) showOne(native, processor, Number(values.case), templates);
@@ -81,6 +88,7 @@ function huntAll(
     bits,
     templates,
     company,
+    make,
     progress: (done) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${done} cases`);
     },
@@ -106,7 +114,7 @@ function showOne(
   number: number,
   templates: readonly Template[],
 ): void {
-  const each = generateCase(seed, number, templates, company, bits);
+  const each = make(number);
   console.log(each.templates.map(({ label }) => label).join('\n'));
   console.log(disassemble(each));
   for (const { offset, bytes } of each.patches) {
@@ -126,6 +134,7 @@ function showOne(
     bits,
     templates,
     company,
+    make,
   });
   for (const failure of failures) console.log(describeFailure(failure, seed));
   if (failures.length === 0) console.log(`${processor.name} agrees`);

@@ -93,7 +93,7 @@ export function generateCase(
     if (typeof goal === 'number') flagsAtUnit[goal]! |= undefinedNow;
     // any instruction may leave for the landing block or fault: what is undefined here counts
     undefinedEver |= undefinedNow;
-    if (template.form.attributes.includes('f64')) undefinedAtEnd |= undefinedNow;
+    if (leaves(template)) undefinedAtEnd |= undefinedNow;
     undefinedNow &= ~definedFlags(template.instruction.name);
     undefinedNow |= placement.undefinedFlags;
     undefinedEver |= undefinedNow;
@@ -133,6 +133,11 @@ function choose(random: Random, main: Template, company: readonly Template[]): T
   const last = main.form.attributes.includes('ends');
   chosen.splice(last ? chosen.length : random.below(chosen.length + 1), 0, main);
   return chosen;
+}
+
+/** Branches, after which the code behind may not run. */
+function leaves({ instruction, form }: Template): boolean {
+  return form.attributes.includes('ends') || /^(j|loop)/.test(instruction.name);
 }
 
 /** Instructions that always fault, or that make all that follows depend on a random word. */

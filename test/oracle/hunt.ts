@@ -27,6 +27,8 @@ export interface HuntOptions {
   readonly templates: readonly Template[];
   /** forms that may stand beside them */
   readonly company: readonly Template[];
+  /** makes case `number`, instead of one about a form of `templates` */
+  readonly make?: (number: number) => GeneratedCase;
   readonly progress?: (done: number) => void;
 }
 
@@ -50,8 +52,9 @@ export function hunt(options: HuntOptions): HuntResult {
   const endings = new Map<number, number>();
   let different = 0;
   for (let done = 0; done < count; done += BATCH) {
+    const make = options.make ?? ((number) => generateCase(seed, number, templates, company, bits));
     const cases = Array.from({ length: Math.min(BATCH, count - done) }, (_, i) =>
-      generateCase(seed, from + done + i, templates, company, bits),
+      make(from + done + i),
     );
     const expected = native.run(cases, image);
     for (const [i, each] of cases.entries()) {

@@ -43,7 +43,8 @@ export function placeInstruction(
   // sizes
   const { allow66, allowW } = sizeFreedom(template);
   const rexW = b.bits === 64 && allowW && random.oneIn(3);
-  const operandPrefix = allow66 && random.oneIn(4);
+  const branches = has('ends') || /^(j|loop)/.test(name);
+  const operandPrefix = allow66 && random.oneIn(branches ? 40 : 4);
   const vexW = column.vex === undefined ? 0 : vexWOf(b, template);
   const wide = b.bits === 64 && (rexW || column.rexW || vexW === 1);
   const operandSize = wide

@@ -291,6 +291,8 @@ function readInstruction(
     record: crosses ? record + RECORD.bytes : record,
     handler: source.handler(),
     target: relative ? at + decoder.length + decoder.relative : undefined,
-    bails: encoding.attributes.has('shadow') || (decoder.operandSize === 16 && relative),
+    bails:
+      encoding.attributes.has('shadow') ||
+      (decoder.operandSize === 16 && (relative || encoding.attributes.has('ends'))),
   };
 }

@@ -21,6 +21,7 @@ function twin(name: string, ...forms: Form[]): Instruction {
 }
 
 const W0 = (gates: Gates): Gates => ({ ...gates, w: 'W0' });
+const W1 = (gates: Gates): Gates => ({ ...gates, w: 'W1' });
 
 const integers: Instruction[] = [
   ...integerRows.map(({ name, opcode }) =>
@@ -80,15 +81,19 @@ const blends: Instruction[] = [
 const elements: Instruction[] = [
   twin(
     'pinsrb',
-    ...vex('66 0F 3A 20 /r ib', 'Vx Hx Rd Ib', W0(AVX_128)),
-    ...vex('66 0F 3A 20 /r ib', 'Vx Hx Mb Ib', W0(AVX_128)),
+    ...vex('66 0F 3A 20 /r ib', 'Vx Hx Rd Ib', AVX_128),
+    ...vex('66 0F 3A 20 /r ib', 'Vx Hx Mb Ib', AVX_128),
   ),
   twin(
     'pinsrw',
-    ...vex('66 0F C4 /r ib', 'Vx Hx Rd Ib', W0(AVX_128)),
-    ...vex('66 0F C4 /r ib', 'Vx Hx Mw Ib', W0(AVX_128)),
+    ...vex('66 0F C4 /r ib', 'Vx Hx Rd Ib', AVX_128),
+    ...vex('66 0F C4 /r ib', 'Vx Hx Mw Ib', AVX_128),
   ),
-  twin('pinsrd', ...vex('66 0F 3A 22 /r ib', 'Vx Hx Ey Ib', AVX_128)),
+  twin(
+    'pinsrd',
+    ...vex('66 0F 3A 22 /r ib', 'Vx Hx Ey Ib', W0(AVX_128)),
+    ...vex('66 0F 3A 22 /r ib', 'Vx Hx Ey Ib', W1(AVX_128), 'only64'),
+  ),
   twin(
     'insertps',
     ...vex('66 0F 3A 21 /r ib', 'Vx Hx Ux Ib', AVX_128),
@@ -96,16 +101,20 @@ const elements: Instruction[] = [
   ),
   twin(
     'pextrb',
-    ...vex('66 0F 3A 14 /r ib', 'Rd Vx Ib', W0(AVX_128)),
-    ...vex('66 0F 3A 14 /r ib', 'Mb Vx Ib', W0(AVX_128)),
+    ...vex('66 0F 3A 14 /r ib', 'Rd Vx Ib', AVX_128),
+    ...vex('66 0F 3A 14 /r ib', 'Mb Vx Ib', AVX_128),
   ),
   twin(
     'pextrw',
-    ...vex('66 0F 3A 15 /r ib', 'Rd Vx Ib', W0(AVX_128)),
-    ...vex('66 0F 3A 15 /r ib', 'Mw Vx Ib', W0(AVX_128)),
-    ...vex('66 0F C5 /r ib', 'Gd Ux Ib', W0(AVX_128)),
+    ...vex('66 0F 3A 15 /r ib', 'Rd Vx Ib', AVX_128),
+    ...vex('66 0F 3A 15 /r ib', 'Mw Vx Ib', AVX_128),
+    ...vex('66 0F C5 /r ib', 'Gd Ux Ib', AVX_128),
   ),
-  twin('pextrd', ...vex('66 0F 3A 16 /r ib', 'Ey Vx Ib', AVX_128)),
+  twin(
+    'pextrd',
+    ...vex('66 0F 3A 16 /r ib', 'Ey Vx Ib', W0(AVX_128)),
+    ...vex('66 0F 3A 16 /r ib', 'Ey Vx Ib', W1(AVX_128), 'only64'),
+  ),
   twin('extractps', ...vex('66 0F 3A 17 /r ib', 'Ed Vx Ib', AVX_128)),
 ];
 

@@ -3,13 +3,13 @@ import { RBP } from '../state.ts';
 import { checkTarget } from './addressing.ts';
 
 /** CALL near: pushes the address of the next instruction. SDM Vol. 2A "CALL". */
-export const call = define('call', [form('E8 cz', 'Jz', 'f64', 'ends')], (b) => {
+export const call = define('call', [form('E8 cz', 'Jz', 'd64', 'ends')], (b) => {
   b.checkRelativeTarget();
   b.push(b.shape.operandSize, b.nextRip());
-  b.branchRelative();
+  b.goRelative();
 });
 
-export const callIndirect = define('call', [form('FF /2', 'Ev', 'f64', 'ends')], (b, [target]) => {
+export const callIndirect = define('call', [form('FF /2', 'Ev', 'd64', 'ends')], (b, [target]) => {
   const rip = target.read();
   checkTarget(b, rip);
   b.push(b.shape.operandSize, b.nextRip());
@@ -17,7 +17,7 @@ export const callIndirect = define('call', [form('FF /2', 'Ev', 'f64', 'ends')],
 });
 
 /** RET near. SDM Vol. 2B "RET". */
-export const ret = define('ret', [form('C3', '', 'f64', 'ends')], (b) => {
+export const ret = define('ret', [form('C3', '', 'd64', 'ends')], (b) => {
   const rip = b.peek(b.shape.operandSize);
   checkTarget(b, rip);
   b.drop(b.shape.operandSize / 8);
@@ -25,7 +25,7 @@ export const ret = define('ret', [form('C3', '', 'f64', 'ends')], (b) => {
 });
 
 /** RET near that also releases `imm16` bytes of arguments. */
-export const retImmediate = define('ret', [form('C2 iw', 'Iw', 'f64', 'ends')], (b, [released]) => {
+export const retImmediate = define('ret', [form('C2 iw', 'Iw', 'd64', 'ends')], (b, [released]) => {
   const size = b.shape.operandSize;
   const rip = b.peek(size);
   checkTarget(b, rip);

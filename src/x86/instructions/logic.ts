@@ -13,6 +13,7 @@ function aluForms(row: number, digit: number): Form[] {
     form(`${opcode(4)} ib`, 'AL Ib'),
     form(`${opcode(5)} iz`, 'rAX Iz'),
     form(`80 /${digit} ib`, 'Eb Ib', 'lock'),
+    form(`82 /${digit} ib`, 'Eb Ib', 'lock', 'no64'),
     form(`81 /${digit} iz`, 'Ev Iz', 'lock'),
     form(`83 /${digit} ib`, 'Ev Ib', 'lock'),
   ];

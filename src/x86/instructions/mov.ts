@@ -35,7 +35,10 @@ export const movnti = define(
 /** MOVBE: a load or store with the bytes reversed. SDM Vol. 2B "MOVBE". */
 export const movbe = define(
   'movbe',
-  [form('0F 38 F0 /r', 'Gv Mv', 'cpuid:movbe'), form('0F 38 F1 /r', 'Mv Gv', 'cpuid:movbe')],
+  [
+    form('0F 38 F0 /r', 'Gv Mv', 'norep', 'cpuid:movbe'),
+    form('0F 38 F1 /r', 'Mv Gv', 'norep', 'cpuid:movbe'),
+  ],
   (b, [destination, source]) => {
     destination.write(reverseBytes(b, source.read(), destination.width));
   },

@@ -48,7 +48,7 @@ export class CodeFuzzer {
     const lines: string[] = [];
     for (const other of this.#others) {
       const actual = other.run(image, enter, LOOSE_BUDGET);
-      if (expected.exit === 'budget') continue;
+      if (expected.exit === 'budget' || unmapsItself(expected)) continue;
       for (const line of differences(expected, actual)) lines.push(`${other.name}: ${line}`);
     }
     return lines.length > 0 ? [`${world.name}, case ${number}`, ...lines] : lines;
@@ -74,6 +74,15 @@ export function makeStart(seed: number, number: number): Start {
     state.set64(STATE.rip, BigInt(offset + entry));
   };
   return { world, image, enter };
+}
+
+/**
+ * Code that loads CR3 with other tables and is not mapped by them goes on to its next branch, for its
+ * instructions are decoded already.
+ */
+function unmapsItself({ state }: Ending): boolean {
+  const cr3 = new DataView(state.buffer, state.byteOffset).getUint32(STATE.cr3, true);
+  return cr3 !== 0 && cr3 !== PAGE_TABLES;
 }
 
 const RSP = 4;
