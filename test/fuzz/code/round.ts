@@ -11,6 +11,7 @@ import {
   DATA_BYTES,
   FAULTS_LEFT,
   PAGE,
+  PAGE_TABLES,
   RAM_BYTES,
 } from './layout.ts';
 import { fillWithCode } from './random-code.ts';
