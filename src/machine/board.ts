@@ -46,10 +46,13 @@ import { describeShutdown } from './fault-report.ts';
 import {
   checkFirmwareImage,
   checkFirmwareMemory,
-  firmwareTablesGpa,
+  cmosMemory,
   installFirmware,
   plugIde,
+  plugSouthBridge,
+  plugVariables,
   plugVideo,
+  uefiPciWindow,
   VIDEO_MEMORY_BYTES,
 } from './firmware/mod.ts';
 import { KvmClock } from './kvm-clock.ts';
@@ -116,8 +119,13 @@ export class Board {
     const { firmware } = config;
     if (firmware !== undefined) checkFirmwareImage(firmware.image);
     const hasVideo = firmware !== undefined;
-    if (firmware !== undefined) checkFirmwareMemory(config.memoryBytes);
-    const deviceBytes = (firmware?.image.length ?? 0) + (hasVideo ? VIDEO_MEMORY_BYTES : 0);
+    const variables = firmware?.variables;
+    const isUefi = variables !== undefined;
+    if (firmware !== undefined) checkFirmwareMemory(config.memoryBytes, isUefi);
+    const deviceBytes =
+      (firmware?.image.length ?? 0) +
+      (variables?.length ?? 0) +
+      (hasVideo ? VIDEO_MEMORY_BYTES : 0);
     const pool = new FramePool(
       GuestMemory.poolBytes(config.memoryBytes + deviceBytes) + CODE_CACHE_BYTES + OVERHEAD_BYTES,
     );
@@ -211,7 +219,19 @@ export class Board {
       ]);
     }
     for (const [port, length, bank] of portMap) ports.map(port, length, bank);
-    mmio.map(ECAM.gpa, (ECAM.lastBus + 1) * 2 ** 20, pci.ecam);
+    // The bridge that UEFI firmware takes this board for has none.
+    const ecam = isUefi ? undefined : ECAM;
+    if (ecam !== undefined) mmio.map(ecam.gpa, (ecam.lastBus + 1) * 2 ** 20, pci.ecam);
+    if (firmware !== undefined && isUefi) {
+      plugSouthBridge(pci);
+      plugVariables({ variables, codeBytes: firmware.image.length, memory, mmio });
+    }
+    if (firmware !== undefined) {
+      for (const [register, value] of cmosMemory(config.memoryBytes)) {
+        rtc.registers.write(0, 1, register);
+        rtc.registers.write(1, 1, value);
+      }
+    }
     plugIde({ config, host, ports, pci, memory, line: isa });
     if (hasVideo) this.#video = plugVideo({ clock, ports, mmio, pci, memory });
     this.#cards = plugPciDevices({ config, host, pci, memory, clock, sendMsi });
@@ -262,12 +282,14 @@ export class Board {
       vga: firmware !== undefined,
       serialPorts: [{ port: PORT.com1, irq: IRQ.com1 }],
       pci: {
-        ecam: ECAM,
+        ...(ecam === undefined ? {} : { ecam }),
         ioWindows: [PCI_IO_WINDOW],
-        memoryWindows: [PCI_MEMORY_WINDOW, ...(firmware ? [PCI_FIRMWARE_WINDOW] : [])],
+        memoryWindows: isUefi
+          ? [uefiPciWindow(config.memoryBytes)]
+          : [PCI_MEMORY_WINDOW, ...(firmware ? [PCI_FIRMWARE_WINDOW] : [])],
         firstGsi: PCI_FIRST_GSI,
       },
-      ...(firmware ? { gpa: firmwareTablesGpa(config.memoryBytes) } : {}),
+      ...(firmware ? { gpa: 0 } : {}),
     });
     apic.enableVirtualWire();
     if (firmware !== undefined) {

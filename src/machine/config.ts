@@ -18,6 +18,11 @@ export interface DiskConfig {
 export interface FirmwareConfig {
   /** its last bytes are those below 4 GiB */
   readonly image: Uint8Array;
+  /**
+   * UEFI firmware: its variables, which lie below the image. The machine changes them, so that it finds
+   * them after a reset.
+   */
+  readonly variables?: Uint8Array;
   /** option ROM of the graphics card; without one the screen stays dark */
   readonly videoRom?: Uint8Array;
   /** what the firmware tells of itself goes to the serial console */

@@ -26,6 +26,8 @@ export const PCI_SLOT = {
   vsock: 5,
   vga: 6,
   ide: 7,
+  /** the last slot; disks end before it */
+  isa: 31,
   firstDisk: 8,
   /** shared folders take this one and those before it */
   lastFolder: 31,

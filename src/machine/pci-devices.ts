@@ -18,7 +18,7 @@ import { VivariumError } from '../util/mod.ts';
 import type { BoardConfig, BoardHost, DiskConfig } from './config.ts';
 import { PCI_IO_WINDOW, PCI_MEMORY_WINDOW, PCI_SLOT } from './layout.ts';
 
-const DISK_SLOTS = 32 - PCI_SLOT.firstDisk;
+const DISK_SLOTS = PCI_SLOT.isa - PCI_SLOT.firstDisk;
 const MAX_NET_QUEUE_PAIRS = 8;
 
 export interface PciDevicesOptions {

@@ -1,19 +1,15 @@
 /**
- * What the board tells its firmware by fw_cfg. The names are those that SeaBIOS looks for: SeaBIOS,
- * "Runtime config", and `src/fw/romfile_loader.h` for the commands that place ACPI tables.
+ * What the board tells its firmware by fw_cfg. The names are those that SeaBIOS looks for, "Runtime
+ * config" in its documentation, and those of OVMF, in its README.
  */
 import { FW_CFG_ITEM, type FwCfgFile } from '../../devices/fw-cfg/mod.ts';
 import type { AcpiTables } from '../acpi/mod.ts';
 import { E820, type E820Entry } from '../boot/mod.ts';
-
-const LOADER_ENTRY_BYTES = 128;
-const LOADER_ALLOCATE = 1;
-const LOADER_ZONE_FSEG = 2;
-const RSDP_FILE = 'etc/acpi/rsdp';
-const RSDP_ALIGNMENT = 16;
+import { tableLoaderFiles } from './table-loader.ts';
 
 export interface FirmwareFilesOptions {
   readonly memoryMap: readonly E820Entry[];
+  /** built for the address zero: the firmware places them */
   readonly acpi: AcpiTables;
   /** I/O port of a serial line on which the firmware shows its screen and takes keys */
   readonly serialConsolePort?: number;
@@ -24,13 +20,11 @@ export interface FirmwareFilesOptions {
 /** The files, in the order of their numbers. */
 export function firmwareFiles(options: FirmwareFilesOptions): FwCfgFile[] {
   const { acpi, serialConsolePort, videoRom } = options;
-  const rsdp = acpi.tables.find(({ gpa }) => gpa === acpi.rsdpGpa);
-  if (rsdp === undefined) throw new Error('ACPI tables without a root pointer');
   const files: FwCfgFile[] = [
     { name: 'etc/e820', bytes: e820File(options.memoryMap) },
-    // The tables are in memory; firmware has to place the pointer where systems look for it.
-    { name: RSDP_FILE, bytes: rsdp.bytes },
-    { name: 'etc/table-loader', bytes: allocate(RSDP_FILE, RSDP_ALIGNMENT, LOADER_ZONE_FSEG) },
+    ...tableLoaderFiles(acpi),
+    // UEFI firmware would give 64-bit registers places that the tables do not speak of.
+    { name: 'opt/ovmf/X-PciMmio64Mb', bytes: new TextEncoder().encode('0') },
     { name: 'etc/boot-menu-wait', bytes: word(0, 4) },
   ];
   if (serialConsolePort !== undefined) {
@@ -63,14 +57,4 @@ function e820File(map: readonly E820Entry[]): Uint8Array {
     view.setUint32(20 * index + 16, entry.type === E820.ram ? E820.ram : E820.reserved, true);
   });
   return bytes;
-}
-
-function allocate(file: string, alignment: number, zone: number): Uint8Array {
-  const entry = new Uint8Array(LOADER_ENTRY_BYTES);
-  const view = new DataView(entry.buffer);
-  view.setUint32(0, LOADER_ALLOCATE, true);
-  entry.set(new TextEncoder().encode(file), 4);
-  view.setUint32(60, alignment, true);
-  view.setUint8(64, zone);
-  return entry;
 }

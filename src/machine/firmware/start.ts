@@ -25,14 +25,13 @@ export interface FirmwareStartOptions {
   readonly log: (byte: number) => void;
 }
 
-/** Places the image and the tables, and plugs what the firmware asks its questions to. */
+/** Places the image, and plugs what the firmware asks its questions to. */
 export function installFirmware(options: FirmwareStartOptions): FwCfg {
   const { firmware, memory, ports, acpi } = options;
-  placeRom(memory, firmware.image);
-  for (const { gpa, bytes } of acpi.tables) memory.write(gpa, bytes);
+  placeRom(memory, firmware.image, firmware.variables !== undefined);
   const fwCfg = new FwCfg(
     firmwareFiles({
-      memoryMap: firmwareMemoryMap(options.memoryBytes),
+      memoryMap: firmwareMemoryMap(options.memoryBytes, firmware.variables === undefined),
       acpi,
       serialConsolePort: PORT.com1,
       ...(firmware.videoRom === undefined

@@ -1,0 +1,1 @@
+export { type FlashMemory, type FlashState, NorFlash, type NorFlashOptions } from './nor-flash.ts';
