@@ -42,7 +42,7 @@ export function imageChain(host: ImageHost, path: string, format?: ImageFormat):
   let next: { path: string; format: ImageFormat | undefined } | undefined = { path, format };
   while (next !== undefined) {
     expectNew(chain, next.path);
-    const file = host.files.open(next.path, { readOnly: true });
+    const file = openFile(host, next.path, { readOnly: true }, chain);
     try {
       const found: ImageFormat = next.format ?? probe(file);
       chain.push({ path: next.path, format: found });
@@ -61,7 +61,7 @@ function openLink(
   before: readonly ChainLink[],
 ): BlockBackend {
   expectNew(before, path);
-  const file = host.files.open(path, options);
+  const file = openFile(host, path, options, before);
   let backing: BlockBackend | undefined;
   try {
     const format = options.format ?? probe(file);
@@ -105,6 +105,23 @@ function behind(
     );
   }
   return { path: host.files.resolve(path, name), format: backing.format };
+}
+
+/** Opens a file; one that is not there is named together with the image that stands on it. */
+function openFile(
+  host: ImageHost,
+  path: string,
+  options: OpenImageOptions,
+  before: readonly ChainLink[],
+): RandomAccessFile {
+  try {
+    return host.files.open(path, options);
+  } catch (error) {
+    const front = before.at(-1)?.path;
+    if (front === undefined || !(error instanceof VivariumError)) throw error;
+    const message = `${front} stands on another image: ${error.message}`;
+    throw new VivariumError('disk-backing', message, { cause: error });
+  }
 }
 
 function expectNew(chain: readonly ChainLink[], path: string): void {
