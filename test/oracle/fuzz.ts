@@ -1,7 +1,12 @@
 /**
  * Long differential runs against the host's own processor.
  *
- *   node test/oracle/fuzz.ts [--cases 100000] [--engine handlers|regions|reference]
+ *   node test/oracle/fuzz.ts [--seconds 20] [--seed N]
+ *
+ * runs all engines and modes in turn on all cores, for so long. What it finds it prints with a command of the
+ * second kind, which runs one engine in one mode:
+ *
+ *   node test/oracle/fuzz.ts --cases 100000 [--engine handlers|regions|reference]
  *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32] [--raw]
  *
  * WORD is part of a form (`add`, `0F 38`), or of an attribute (`sse`, `fpu`, `cpuid:sse4_1`).
@@ -22,10 +27,12 @@ import { skipReason } from './knowledge.ts';
 import { NativeProcessor } from './native-processor.ts';
 import type { Processor } from './processor.ts';
 import { generateRawCase } from './raw.ts';
+import { runRota } from './rota-run.ts';
 import { matches, type Template, templatesOf } from './templates.ts';
 
 const { values } = parseArgs({
   options: {
+    seconds: { type: 'string', default: '20' },
     cases: { type: 'string', default: '100000' },
     engine: { type: 'string', default: 'handlers' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
@@ -59,10 +66,18 @@ const make = (number: number) =>
   values.raw
     ? generateRawCase(seed, number, native.features, bits)
     : generateCase(seed, number, templates, company, bits);
-const processor = open(values.engine);
 
+if (isLongRun()) process.exit((await runRota(Number(values.seconds), seed)) === 0 ? 0 : 1);
+
+const processor = open(values.engine);
 if (values.case !== undefined) showOne(native, processor, Number(values.case), templates);
 else huntAll(native, processor, Number(values.cases), templates);
+
+/** Without a word about engine, mode or cases, everything is run. */
+function isLongRun(): boolean {
+  const single = /^--(cases|engine|only|case|bits|raw|show)\b/;
+  return !process.argv.slice(2).some((word) => single.test(word));
+}
 
 function open(name: string): Processor {
   if (name === 'handlers' || name === 'reference' || name === 'regions') {
