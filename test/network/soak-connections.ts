@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -13,6 +14,8 @@ import { runScenario, whyNot } from './linux-peer.ts';
 
 const MIB = 2 ** 20;
 const AT_ONCE = 1000;
+/** Connections that we ended first linger for two seconds. */
+const REST = 4000;
 /** What memory may grow by, once the first tenth has warmed everything up. */
 const GROWTH = 8 * MIB;
 
@@ -56,16 +59,20 @@ console.log(`at once: ${many['good']} of ${AT_ONCE} answered, ${most} open at a 
 served = 0;
 samples.length = 0;
 const start = performance.now();
-const sequence = await runScenario('sequence', { port, count, last: true }, {}, (one) => {
+let left: number | undefined;
+const sequence = await runScenario('sequence', { port, count, last: true }, {}, async (one) => {
   network = one;
+  while (served < count) await sleep(100);
+  await sleep(REST);
+  left = one.size.tcp;
 });
-const perSecond = count / ((performance.now() - start) / 1000);
+const perSecond = count / ((performance.now() - start - REST) / 1000);
 const [first = 0, ...later] = samples.map(({ bytes }) => bytes);
 const growth = Math.max(...later) - first;
 console.log(
   `one after the other: ${sequence['good']} of ${count} answered, ${perSecond.toFixed(0)} a second; ` +
     `memory in use ${samples.map(({ bytes }) => (bytes / MIB).toFixed(1)).join(' ')} MiB, ` +
-    `connections known ${samples.map(({ connections }) => connections).join(' ')}`,
+    `connections known on the way ${samples.map(({ connections }) => connections).join(' ')}, then ${left}`,
 );
 server.close();
 // Those that ended lately rest for two seconds.
