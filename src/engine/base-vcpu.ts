@@ -127,6 +127,10 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     return privilege === 'current' ? this.mmu.privilege : PRIVILEGE.supervisor;
   }
 
+  readPhysical32(address: number): number {
+    return this.host.memory.read32(address) >>> 0;
+  }
+
   flushTlb(scope: 'all' | 'non-global'): void {
     this.modeChanged();
     this.mmu.tlb.flush(scope === 'non-global');

@@ -31,6 +31,9 @@ export interface Cpu {
   /** The linear memory itself, for `translate`. */
   readonly linear: Uint8Array;
 
+  /** Four bytes at a guest-physical address, a multiple of 4, unsigned. */
+  readPhysical32(address: number): number;
+
   /** RIP of the instruction being executed, and of the next one. */
   currentRip(): bigint;
   nextRip(): bigint;

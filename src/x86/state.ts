@@ -133,8 +133,10 @@ export const STATE = {
   pkru: 1960,
   /** machine-check control registers: MCG_CTL, then MC0_CTL to MC3_CTL */
   machineCheck: 1968, // 5 × 8 bytes
+  /** PAE: the four page-directory pointers, as MOV to CR3 loaded them */
+  pagePointers: 2008, // 4 × 8 bytes
   /** bytes of the whole block */
-  size: 2048,
+  size: 2304,
 } as const;
 
 /**

@@ -31,6 +31,10 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     },
     { checks: ['SS0 too small'], manual: NO_LIMITS },
     {
+      checks: ['an MSR that does not exist'],
+      manual: 'Vol. 2B, RDMSR: an address that is reserved or not implemented is #GP(0)',
+    },
+    {
       checks: ['CALL through a gate to conforming code', 'keeps CPL 3'],
       manual:
         'Vol. 3A, 5.8.1.2: conforming code runs at the level of its caller, also behind a gate',
@@ -45,6 +49,55 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     {
       checks: ['the T bit', 'traps before the first', 'which has not run', 'and sets DR6.BT'],
       manual: 'Vol. 3B, 18.3.1.5: a set T bit traps when the switch is done; TCG ignores it',
+    },
+  ],
+  debug: [
+    {
+      checks: ['RF is pushed'],
+      manual: 'Vol. 3B, 18.3.1.1: RF is set in the image of EFLAGS that a fault pushes',
+    },
+    {
+      checks: ['an address that is not aligned to its length'],
+      manual: 'Vol. 3B, 18.2.5: the low bits of a breakpoint address are masked by its length',
+    },
+    {
+      checks: ['DR7.GD', 'faults at the access', 'DR6.BD'],
+      manual: 'Vol. 3B, 18.3.1.3: general detect; TCG does not have it',
+    },
+    {
+      checks: ['INT1 needs no DPL', 'and is a trap'],
+      manual: 'Vol. 2A, INT1: it does not check the DPL of its gate, and is a trap',
+    },
+    {
+      checks: [
+        'ring 3 with AC',
+        'a word',
+        'a read-modify-write',
+        'a push',
+        'a double of eight bytes',
+        'REP MOVSD',
+        'with nothing done',
+      ],
+      manual: 'Vol. 3A, 6.15, interrupt 17: accesses that are not aligned are #AC; TCG raises #GP',
+    },
+  ],
+  paging: [
+    {
+      checks: [
+        'a reserved bit in it',
+        'for a write of ring 3',
+        'PAE: an address beyond',
+        'PAE: NX is reserved',
+      ],
+      manual: 'Vol. 3A, 4.7: RSVD in an error code comes with P',
+    },
+    {
+      checks: ['a reserved bit in a pointer', 'an address that is too wide in one'],
+      manual: 'Vol. 3A, 4.4.1: MOV to CR3 checks the pointers it loads',
+    },
+    {
+      checks: ['PCIDE is for long mode alone'],
+      manual: 'Vol. 3A, 4.10.1: CR4.PCIDE can be set with EFER.LMA alone',
     },
   ],
   v86: [

@@ -576,26 +576,12 @@ main:
     rdtsc
     out_user
   verify
-  expect "CR4: a reserved bit", GP, 0
-    mov eax, cr4
-    or eax, 0x40000000
-    mov cr4, eax
-  verify
   expect "CR1 does not exist", UD, 0
     db 0x0f, 0x20, 0xc8
   verify
   expect "an MSR that does not exist", GP, 0
     mov ecx, 0xdeadbeef
     rdmsr
-  verify
-  expect "CR0: PG without PE", GP, 0
-    mov eax, 0x80000010
-    mov cr0, eax
-  verify
-  expect "CR0: NW without CD", GP, 0
-    mov eax, cr0
-    or eax, 0x20000000
-    mov cr0, eax
   verify
   finish
 

@@ -16,6 +16,8 @@ const KERNELS = [
   { name: 'gates', engines: ['interp', 'reference'] },
   { name: 'tasks', engines: ['interp', 'reference'] },
   { name: 'v86', engines: ['interp', 'reference'] },
+  { name: 'debug', engines: ['interp', 'reference'] },
+  { name: 'paging', engines: ['interp', 'reference'] },
 ] as const;
 
 describe('kernels that test the processor', { skip: cannotAssemble }, () => {

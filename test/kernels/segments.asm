@@ -460,6 +460,22 @@ main:
   and edx, 1
   equal "LSL beyond the table: ZF clear", edx, 0
   equal "LSL beyond the table: nothing written", ecx, 1234
+
+  ; what TCG does not survive
+  expect "CR0: PG without PE", GP, 0
+    mov eax, 0x80000010
+    mov cr0, eax
+  verify
+  expect "CR0: NW without CD", GP, 0
+    mov eax, cr0
+    or eax, 0x20000000
+    mov cr0, eax
+  verify
+  expect "CR4: a reserved bit", GP, 0
+    mov eax, cr4
+    or eax, 0x40000000
+    mov cr4, eax
+  verify
   finish
 
 ; sixteen bytes of code, executed at offset 0

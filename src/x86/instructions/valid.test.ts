@@ -28,7 +28,7 @@ function helper(name: string): HelperTraits | undefined {
 
 /** Fields that are no architectural state. */
 function scratch(offset: number): boolean {
-  const vector = offset >= STATE.vectorScratch && offset < STATE.size;
+  const vector = offset >= STATE.vectorScratch && offset < STATE.vectorScratch + 96;
   return vector || (offset >= STATE.scratch && offset < STATE.scratch + 32);
 }
 

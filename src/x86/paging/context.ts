@@ -24,6 +24,8 @@ export interface PagingContext {
   pkru: number;
   /** reserved bits in the high half of an entry */
   reservedHigh: number;
+  /** PAE: low and high half of each of the four page-directory pointers */
+  readonly pointers: Int32Array;
 }
 
 /** High-half bits from the physical width up to bit `top` of the entry. */
@@ -49,6 +51,7 @@ export function createPagingContext(): PagingContext {
     hugePages: true,
     pkru: 0,
     reservedHigh: 0,
+    pointers: new Int32Array(8),
   };
 }
 
@@ -71,6 +74,11 @@ export function updatePagingContext(context: PagingContext, state: CpuState, pkr
     context.root = ((cr3Low & ~0xfff) >>> 0) + (cr3High & 0xf_ffff) * 0x1_0000_0000;
   } else {
     context.root = (cr3Low & (context.levels === 3 ? ~0x1f : ~0xfff)) >>> 0;
+  }
+
+  if (context.levels === 3) {
+    for (let half = 0; half < 8; half++)
+      context.pointers[half] = state.get32(STATE.pagePointers + 4 * half);
   }
 
   const override = state.cpl < 3 && (state.get32(STATE.eflags) & EFLAGS.AC) !== 0;

@@ -13,7 +13,7 @@
  *   32-bit                              PD       PT       offset
  *
  * Hot path: a TLB miss. Entries are two 32-bit halves and nothing is allocated.
- * Left out: PAE's PDPTE registers (the four entries are read at every walk), and the memory type.
+ * Left out: the memory type.
  * The caller has checked that the address is canonical.
  */
 import type { PagingContext } from './context.ts';
@@ -86,7 +86,6 @@ const RETRY = -2;
 const RESERVED_2M = 0x001f_e000;
 const RESERVED_1G = 0x3fff_e000;
 const RESERVED_4M = 0x0020_0000;
-const PAE_POINTER_RESERVED = 0x1e6;
 
 /** -1 and `result` filled in, or the error code of the page fault. */
 export function walk(
@@ -197,7 +196,7 @@ function descend(
   }
 }
 
-/** PAE: four pointers without rights or accessed bit, then two levels of 8-byte entries. */
+/** PAE: four pointers, checked when they were loaded, without rights or accessed bit, then two levels of 8-byte entries. */
 function walkPae(
   tables: PagingContext,
   memory: PageTableMemory,
@@ -206,14 +205,10 @@ function walkPae(
   user: boolean,
   result: WalkResult,
 ): number {
-  const at = tables.root + (low >>> 30) * 8;
-  const entry = memory.read32(at);
+  const pointer = (low >>> 30) * 2;
+  const entry = tables.pointers[pointer] as number;
   if ((entry & PTE_PRESENT) === 0) return errorCode(tables, access, user, 0);
-  const upper = memory.read32(at + 4);
-  const reserved = tables.reservedHigh | 0x8000_0000;
-  if ((upper & reserved) !== 0 || (entry & PAE_POINTER_RESERVED) !== 0) {
-    return errorCode(tables, access, user, PF_RESERVED);
-  }
+  const upper = tables.pointers[pointer + 1] as number;
   const table = ((entry & ~0xfff) >>> 0) + (upper & 0xf_ffff) * 0x1_0000_0000;
   return descend(tables, memory, low, 0, 2, table, access, user, result);
 }

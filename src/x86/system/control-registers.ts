@@ -2,6 +2,7 @@
 import type { Cpu, Helper } from '../cpu.ts';
 import type { CpuState } from '../cpu-state.ts';
 import { GP, GuestFault, UD } from '../fault.ts';
+import { isPae, loadPagePointers } from '../paging/page-pointers.ts';
 import { CS, STATE } from '../state.ts';
 import { CR0, CR4, EFER, PHYSICAL_ADDRESS_BITS } from './control-bits.ts';
 import { ATTRIBUTE } from './descriptor.ts';
@@ -9,6 +10,10 @@ import { in64BitMode, inLongMode } from './mode.ts';
 
 const CR0_WRITABLE =
   CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG;
+
+/** Bits whose change loads the page-directory pointers of PAE anew. */
+const CR0_LOADS_POINTERS = CR0.CD | CR0.NW | CR0.PG;
+const CR4_LOADS_POINTERS = CR4.PAE | CR4.PGE | CR4.PSE | CR4.SMEP;
 
 /** Bits whose change makes cached translations stale. */
 const CR0_FLUSHES = CR0.PE | CR0.WP | CR0.PG;
@@ -49,6 +54,10 @@ export function writeCr0(cpu: Cpu, value: bigint): void {
     ((next & CR0.NW) !== 0 && (next & CR0.CD) === 0);
   if (illegal) throw new GuestFault(GP);
   if (paging !== ((before & CR0.PG) !== 0)) switchLongMode(state, paging);
+  const cr4 = state.get32(STATE.cr4);
+  // SDM Vol. 3A, 4.4.1: what makes the processor load the pointers anew.
+  if (isPae(next, cr4, state.get32(STATE.efer)) && ((before ^ next) & CR0_LOADS_POINTERS) !== 0)
+    loadPagePointers(cpu, state.get32(STATE.cr3));
   const kept = (next & CR0_WRITABLE) | CR0.ET;
   state.set64(STATE.cr0, BigInt(kept >>> 0));
   if (((before ^ kept) & CR0_FLUSHES) !== 0) cpu.flushTlb('all');
@@ -84,6 +93,8 @@ export function writeCr3(cpu: Cpu, value: bigint): void {
   const tagged = (state.get32(STATE.cr4) & CR4.PCIDE) !== 0;
   const next = tagged ? BigInt.asUintN(63, value) : value;
   if (inLongMode(state) && (next & CR3_RESERVED) !== 0n) throw new GuestFault(GP);
+  if (isPae(state.get32(STATE.cr0), state.get32(STATE.cr4), state.get32(STATE.efer)))
+    loadPagePointers(cpu, Number(next & 0xffff_ffffn));
   state.set64(STATE.cr3, inLongMode(state) ? next : next & 0xffff_ffffn);
   cpu.switchAddressSpace(tagged ? Number(next & 0xfffn) : 0, next !== value);
 }
@@ -107,6 +118,11 @@ export function writeCr4(cpu: Cpu, value: bigint): void {
     const tagged = (state.get32(STATE.cr3) & 0xfff) !== 0;
     if (!inLongMode(state) || tagged) throw new GuestFault(GP);
   }
+  if (
+    isPae(state.get32(STATE.cr0), next, state.get32(STATE.efer)) &&
+    (changed & CR4_LOADS_POINTERS) !== 0
+  )
+    loadPagePointers(cpu, state.get32(STATE.cr3));
   state.set64(STATE.cr4, BigInt(next >>> 0));
   if ((changed & CR4_FLUSHES) !== 0) cpu.flushTlb('all');
   continueInMode(cpu);

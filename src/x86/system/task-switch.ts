@@ -10,6 +10,7 @@
 import type { Cpu } from '../cpu.ts';
 import { EFLAGS } from '../cpu-state.ts';
 import { GuestFault, NP, TS } from '../fault.ts';
+import { reloadPagePointers } from '../paging/page-pointers.ts';
 import { CS, DS, ES, FS, GS, LDTR, SS, STATE, TR } from '../state.ts';
 import { CR0 } from './control-bits.ts';
 import {
@@ -215,6 +216,7 @@ function enterTask(
   const paging = (state.get32(STATE.cr0) & CR0.PG) !== 0;
   if (image.cr3 !== undefined && paging) {
     state.set64(STATE.cr3, BigInt(image.cr3));
+    reloadPagePointers(cpu);
     cpu.flushTlb('non-global');
   }
   const upper = layout.bytes === 2 ? 0xffff_0000 : 0;

@@ -116,6 +116,9 @@ export class TestCpu implements Cpu {
     const offset = this.#check(address, 1, access === 'write');
     return { offset, bytes: 0x1000 - (offset & 0xfff) };
   }
+  readPhysical32(address: number): number {
+    return this.view.getUint32(address, true);
+  }
   currentRip(): bigint {
     return this.rip;
   }
