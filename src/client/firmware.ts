@@ -1,5 +1,6 @@
 import type { FirmwareConfig } from '../machine/config.ts';
-import { fetchGuestPackage } from '../platform/node/mod.ts';
+import { fetchGuestPackage, type GuestSourceOptions } from '../platform/node/mod.ts';
+import { VivariumError } from '../util/mod.ts';
 import { readImage } from './images.ts';
 import type { CheckedOptions } from './options.ts';
 
@@ -13,8 +14,11 @@ const SEABIOS = {
 /** The Debian package of OVMF, which is UEFI firmware for virtual machines, and its files. */
 const OVMF = {
   package: 'ovmf',
-  image: 'usr/share/OVMF/OVMF_CODE_4M.fd',
-  variables: 'usr/share/OVMF/OVMF_VARS_4M.fd',
+  /** The first of these that the package has. The small build is for 64 bits throughout, and quicker. */
+  builds: [
+    { image: 'usr/share/OVMF/OVMF_CODE.fd', variables: 'usr/share/OVMF/OVMF_VARS.fd' },
+    { image: 'usr/share/OVMF/OVMF_CODE_4M.fd', variables: 'usr/share/OVMF/OVMF_VARS_4M.fd' },
+  ],
 } as const;
 
 /**
@@ -25,16 +29,27 @@ export async function loadFirmware(options: CheckedOptions): Promise<FirmwareCon
   const { firmware = 'seabios', mirror, progress } = options;
   const source = { mirror, progress };
   if (firmware === 'ovmf') {
-    const variables = await fetchGuestPackage(OVMF.package, OVMF.variables, source);
-    return {
-      image: await fetchGuestPackage(OVMF.package, OVMF.image, source),
-      // Each machine has variables of its own, and forgets them.
-      variables: variables.slice(),
-    };
+    const [build, larger] = OVMF.builds;
+    return await loadOvmf(build, source).catch((error: unknown) => {
+      if (!(error instanceof VivariumError) || error.code !== 'package-file-missing') throw error;
+      return loadOvmf(larger, source);
+    });
   }
   if (firmware !== 'seabios') return { image: await readImage(firmware, 'firmware') };
   return {
     image: await fetchGuestPackage(SEABIOS.package, SEABIOS.image, source),
     videoRom: await fetchGuestPackage(SEABIOS.package, SEABIOS.videoRom, source),
+  };
+}
+
+async function loadOvmf(
+  build: { readonly image: string; readonly variables: string },
+  source: GuestSourceOptions,
+): Promise<FirmwareConfig> {
+  const variables = await fetchGuestPackage(OVMF.package, build.variables, source);
+  return {
+    image: await fetchGuestPackage(OVMF.package, build.image, source),
+    // Each machine has variables of its own, and forgets them.
+    variables: variables.slice(),
   };
 }
