@@ -7,7 +7,7 @@ const TRANSCENDENTAL = /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/;
 const RECIPROCAL = /^v?(rcp|rsqrt)[ps]s$/;
 
 /** Units in the last place of an 80-bit result by which two processors may differ. */
-const EXTENDED_ULPS = 8n;
+const EXTENDED_ULPS = 1n;
 /** Each vendor promises 1.5 × 2^-12 relative error: two may differ by twice that. */
 const SINGLE_ERROR = 3 / 4096;
 

@@ -26,7 +26,7 @@ import {
 } from './float80.ts';
 import { invalid, nanResult, nanResultOf } from './nan.ts';
 import { round80 } from './rounding.ts';
-import { FPU_PE, FPU_ZE } from './words.ts';
+import { FPU_PE, FPU_UE, FPU_ZE } from './words.ts';
 
 /** Below 2^-TINY a function equals the first term of its series to more than 64 bits. */
 const TINY = 66;
@@ -62,6 +62,7 @@ export function exp2m1(env: Environment, value: Operand80): Float80 {
     return pack80(value);
   }
   if (exponent === 0) {
+    env.raise(FPU_PE); // exact, which processors do not notice
     return sign === 1 ? { sign, exponent: 16382, significand: INTEGER_BIT } : pack80(value);
   }
   if (exponent < -TINY) {
@@ -146,8 +147,10 @@ function scaledProduct(
   const product = y.significand * magnitude;
   const total = y.exponent - 63 + scale;
   if (exact) {
-    env.raise(FPU_PE); // processors do not notice that it is exact
-    return round80(env, y.sign ^ sign, product, total);
+    const result = round80(env, y.sign ^ sign, product, total);
+    // Processors do not notice that it is exact, nor that a tiny one is.
+    env.raise(result.exponent === 0 ? FPU_PE | FPU_UE : FPU_PE);
+    return result;
   }
   return roundFixed(env, y.sign ^ sign, product, total);
 }
@@ -159,7 +162,7 @@ export function yLog2xPlus1(env: Environment, x: Operand80, y: Operand80): Float
   if (x.kind === ZERO && y.kind === INFINITE) return invalid(env);
   if (x.kind === INFINITE) {
     if (x.sign === 1 || y.kind === ZERO) return invalid(env);
-    return infinity80(y.sign);
+    return env.denormalStops(y.denormal) ? zero80(0) : infinity80(y.sign);
   }
   if (env.denormalStops(x.denormal || y.denormal)) return zero80(0);
   if (y.kind === INFINITE) return infinity80(sign);
