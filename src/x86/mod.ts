@@ -12,6 +12,7 @@ export type { Encoding } from './encoding.ts';
 export { AC, DB, GP, GuestFault, PF, SSF, UD, WATCHED } from './fault.ts';
 export { helpers } from './helpers/mod.ts';
 export { instructions } from './instructions/mod.ts';
+export { factTests } from './instructions/vector-facts.ts';
 export { buildMeaning, describe, gatesOf } from './meaning.ts';
 export { buildOpcodeTable, type OpcodeTable } from './opcode-table.ts';
 export { type Operand, RegisterOperand } from './operand.ts';

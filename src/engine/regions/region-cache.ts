@@ -1,11 +1,10 @@
-import { FunctionWriter } from '../../wasm/mod.ts';
 import type { CodeCache } from '../code-cache.ts';
 import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler-set.ts';
 import { RECORD } from '../record.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import type { RegionGraph } from './graph.ts';
 import type { JumpProfiles } from './profile.ts';
-import { RegionEmitter } from './region-emitter.ts';
+import { translateRegion } from './translate.ts';
 
 const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
@@ -143,8 +142,7 @@ export class RegionCache {
     if (first === undefined || first.bails) return false;
     const index = this.#free.pop() ?? this.#next++;
     const bytes = this.#handlers.addFunctions(index, (helper, handlerType, afterHelperType) => {
-      const f = new FunctionWriter(4);
-      new RegionEmitter(f, helper, handlerType, afterHelperType, graph, source.record).emitRegion();
+      const f = translateRegion(helper, handlerType, afterHelperType, graph, source.record);
       return [{ name: `region@${first.at.toString(16)}`, code: f.finish() }];
     });
     const region: Region = {

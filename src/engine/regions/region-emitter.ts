@@ -1,7 +1,7 @@
 import type { Access, Block, FieldRef, Node, Value } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { F32, F64, type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
-import { CS, describe, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
+import { CS, describe, factTests, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, loadOpcode, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
 import { emitTlbSwitch } from '../handlers/handler-emitter.ts';
 import { AFTER_HELPER, emitDispatch } from '../handlers/runtime.ts';
@@ -9,6 +9,7 @@ import { EXIT, RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
 import { TLB } from '../tlb-layout.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
+import type { LoopFacts } from './loop-facts.ts';
 import { PROFILE, PROFILE_TARGETS } from './profile.ts';
 import {
   FLAG_OPS,
@@ -83,6 +84,9 @@ export class RegionEmitter extends BodyEmitter {
   readonly #exitHandler: number;
   readonly #exitRip: number;
   readonly #vectors: VectorLocals;
+  readonly #loopFacts: LoopFacts;
+  /** what is known of vector registers where a block begins that several lead to */
+  readonly #merged = new Map<RegionBlock, Uint8Array>();
   /** 1 when MXCSR is HOST_ROUNDING; undefined while nothing asks for it */
   #hostRounds: number | undefined;
   readonly #used = new Set<number>();
@@ -113,6 +117,7 @@ export class RegionEmitter extends BodyEmitter {
     afterHelperType: number,
     graph: RegionGraph,
     recordAt: (at: number) => number,
+    loopFacts: LoopFacts,
   ) {
     super(f, { loadSlow: -1, updateSlow: -1, storeSlow: -1, helper });
     this.#graph = graph;
@@ -135,6 +140,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#exitHandler = f.local(I32);
     this.#exitRip = f.local(I64);
     this.#vectors = new VectorLocals(f, CPU);
+    this.#loopFacts = loopFacts;
   }
 
   /** Emits the whole function. */
@@ -439,16 +445,34 @@ export class RegionEmitter extends BodyEmitter {
       .filter((child) => child.isMerge)
       .sort((left, right) => right.order - left.order);
     if (block.isLoop) {
+      this.#testFacts(block);
       if (this.#recipe !== DYNAMIC) this.f.i32Const(this.#recipe).set(this.#kind);
       this.f.loop();
       this.#labels.push({ kind: 'loop', target: block });
       this.#recipe = DYNAMIC;
       this.#live = new Set(EVERY_PLACE);
-      this.#vectors.forget();
+      this.#vectors.enterLoop(this.#loopFacts.assumed(block));
       this.#within(block, merges);
+      this.#loopFacts.want(block, this.#vectors.leaveLoop());
       this.#labels.pop();
       this.f.end();
     } else this.#within(block, merges);
+  }
+
+  /** Tests what is assumed at the head of a loop and not known; leaves when it does not hold. */
+  #testFacts(head: RegionBlock): void {
+    const assumed = this.#loopFacts.assumed(head);
+    const missing = assumed === undefined ? [] : this.#vectors.missing(assumed);
+    if (missing.length === 0) return;
+    const instruction = head.instructions[0] as RegionInstruction;
+    this.#block = head;
+    this.#instruction = instruction;
+    this.#position = head.instructions.length; // nothing of the block is charged yet
+    const b = new RegionSemantics(shapeOf(0), instruction.operands, this.#vectors);
+    const tests = missing.flatMap(({ offset, facts }) => factTests(b, offset, facts));
+    b.guard(tests, () => b.helper('leave'));
+    this.emitBody(b.finish());
+    for (const { offset, facts } of missing) this.#vectors.learn(offset, facts);
   }
 
   #within(block: RegionBlock, merges: RegionBlock[]): void {
@@ -464,7 +488,9 @@ export class RegionEmitter extends BodyEmitter {
     this.f.end();
     this.#recipe = DYNAMIC;
     this.#live = new Set(EVERY_PLACE);
-    this.#vectors.forget();
+    const known = this.#merged.get(outermost);
+    if (known === undefined) this.#vectors.forget();
+    else this.#vectors.restore(known);
     this.#tree(outermost);
   }
 
@@ -528,6 +554,8 @@ export class RegionEmitter extends BodyEmitter {
       return;
     }
     if (this.#recipe !== DYNAMIC) f.i32Const(this.#recipe).set(this.#kind);
+    if (backward) this.#loopFacts.endRound(target, this.#vectors.save());
+    else this.#merged.set(target, this.#vectors.meet(this.#merged.get(target)));
     if (backward) {
       // Leave when the budget is used up. Attention is looked at on entry: budgets are short.
       f.get(this.#rest).i32Const(0).op(0x48).if();

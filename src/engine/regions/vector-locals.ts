@@ -46,8 +46,13 @@ export class VectorLocals {
   readonly #cpu: number;
   readonly #locals = new Map<number, number>();
   readonly #written = new Set<number>();
-  /** FACT bits by half, for the code being emitted */
-  readonly #facts = new Uint8Array(HALVES);
+  /**
+   * For the code being emitted, by half: FACT bits; and behind them the number of loops around it in which
+   * the half was written, that is the first of #loops since whose head it was not.
+   */
+  readonly #known = new Uint8Array(2 * HALVES);
+  /** loops around the code being emitted, outermost first: facts that were missed, by half */
+  readonly #loops: Uint8Array[] = [];
 
   /** @param cpu local that holds the linear offset of the state block */
   constructor(f: FunctionWriter, cpu: number) {
@@ -75,7 +80,8 @@ export class VectorLocals {
     const local = this.#local(offset);
     const half = (offset - STATE.xmm) >> 4;
     this.#written.add(half);
-    this.#facts[half] = 0;
+    this.#known[half] = 0;
+    this.#known[HALVES + half] = this.#loops.length;
     if (access === 'v128') {
       value();
       f.set(local);
@@ -110,30 +116,69 @@ export class VectorLocals {
 
   /** True when all of `facts` are known of the register at `offset`. */
   knows(offset: number, facts: number): boolean {
-    return ((this.#facts[(offset - STATE.xmm) >> 4] as number) & facts) === facts;
+    const half = (offset - STATE.xmm) >> 4;
+    if (((this.#known[half] as number) & facts) === facts) return true;
+    // Known at the head of this loop, it would still be.
+    const missed = this.#loops[this.#known[HALVES + half] as number];
+    if (missed !== undefined) missed[half] = (missed[half] as number) | facts;
+    return false;
   }
 
   /** From here on the register at `offset` has these facts besides those it had. */
   learn(offset: number, facts: number): void {
     const half = (offset - STATE.xmm) >> 4;
-    this.#facts[half] = (this.#facts[half] as number) | facts;
+    this.#known[half] = (this.#known[half] as number) | facts;
   }
 
   /** All that is known of the register at `offset`. */
   facts(offset: number): number {
-    return this.#facts[(offset - STATE.xmm) >> 4] as number;
+    return this.#known[(offset - STATE.xmm) >> 4] as number;
   }
 
-  /** Nothing is known: code from elsewhere leads here. */
+  /** Nothing is known: any register may have been written. */
   forget(): void {
-    this.#facts.fill(0);
+    this.#known.fill(0, 0, HALVES);
+    this.#known.fill(this.#loops.length, HALVES);
   }
 
   save(): Uint8Array {
-    return this.#facts.slice();
+    return this.#known.slice();
   }
   restore(saved: Uint8Array): void {
-    this.#facts.set(saved);
+    this.#known.set(saved);
+  }
+
+  /** What is known where code that was left with `saved` and the present code meet. */
+  meet(saved: Uint8Array | undefined): Uint8Array {
+    const met = this.save();
+    saved?.forEach((each, i) => {
+      const own = met[i] as number;
+      met[i] = i < HALVES ? own & each : Math.max(own, each);
+    });
+    return met;
+  }
+
+  /** State offsets of registers of which not all of `facts` (by half) are known, and what is missing. */
+  missing(facts: Uint8Array): { readonly offset: number; readonly facts: number }[] {
+    return [...facts].flatMap((each, half) => {
+      const open = each & ~(this.#known[half] as number);
+      return open === 0 ? [] : [{ offset: STATE.xmm + half * HALF_BYTES, facts: open }];
+    });
+  }
+
+  /** The head of a loop: only `facts` are known, by half. */
+  enterLoop(facts: Uint8Array | undefined): void {
+    const depth = this.#loops.length;
+    for (let half = 0; half < HALVES; half++) {
+      this.#known[half] = (this.#known[half] as number) & (facts?.[half] ?? 0);
+      this.#known[HALVES + half] = Math.min(this.#known[HALVES + half] as number, depth);
+    }
+    this.#loops.push(new Uint8Array(HALVES));
+  }
+
+  /** The end of the loop. Returns the facts that would have been useful at its head. */
+  leaveLoop(): Uint8Array {
+    return this.#loops.pop() as Uint8Array;
   }
 
   #local(offset: number): number {

@@ -1,0 +1,20 @@
+import { FunctionWriter } from '../../wasm/mod.ts';
+import type { RegionGraph } from './graph.ts';
+import { LoopFacts } from './loop-facts.ts';
+import { RegionEmitter } from './region-emitter.ts';
+
+/** The region of `graph` as a WebAssembly function; parameters as of RegionEmitter. */
+export function translateRegion(
+  helper: (name: string) => number,
+  handlerType: number,
+  afterHelperType: number,
+  graph: RegionGraph,
+  recordAt: (at: number) => number,
+): FunctionWriter {
+  const facts = new LoopFacts();
+  for (;;) {
+    const f = new FunctionWriter(4);
+    new RegionEmitter(f, helper, handlerType, afterHelperType, graph, recordAt, facts).emitRegion();
+    if (!facts.again()) return f;
+  }
+}
