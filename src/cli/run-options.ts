@@ -36,6 +36,9 @@ export interface RunOptions {
   readonly detach?: boolean;
   /** true: to standard error; text: to that file */
   readonly stats?: true | string;
+  readonly trace?: string;
+  readonly traceFile?: string;
+  readonly eager?: boolean;
 }
 
 /** Options that the command line reserves for later; given one, we say so. */
@@ -115,7 +118,16 @@ export function addRunOptions(command: Command): Command {
     .option('--debug-exit', 'a guest write of N to port 0xf4 exits with (N<<1)|1', false)
     .option('--no-reboot', 'exit when the guest resets instead of starting it again')
     .option('--timeout <seconds>', 'stop after so long, with exit code 124', seconds)
-    .option('--stats [file]', 'print statistics as JSON at the end, to standard error or a file');
+    .option('--stats [file]', 'print statistics as JSON at the end, to standard error or a file')
+    .option(
+      '--trace <what>',
+      'at the end, print where instructions were spent and translated code, guest assembly beside\n' +
+        'WebAssembly: of the region at an ADDRESS, of the hottest, or of hottest=N',
+    )
+    .option('--trace-file <file>', 'where --trace goes; standard error by default')
+    .addOption(
+      new Option('--eager', 'translate everything before it first runs, for tests').hideHelp(),
+    );
   for (const [flags] of later) command.addOption(new Option(flags).hideHelp());
   return command;
 }

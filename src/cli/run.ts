@@ -10,7 +10,7 @@ import { saveScreen } from './save-screen.ts';
 import { openSerial } from './serial/open.ts';
 import type { Departure, Serial } from './serial/serial.ts';
 import { SignalWatch } from './signals.ts';
-import { writeStats } from './stats.ts';
+import { writeStats, writeTrace } from './stats.ts';
 import { terminalEnvironment } from './terminal.ts';
 
 /** How long the guest's last words may take to leave after a signal, in milliseconds. */
@@ -76,6 +76,8 @@ async function createMachine(options: RunOptions, settings: RunSettings): Promis
       cpus: options.cpus,
       cpu: options.cpu,
       engine: options.engine,
+      trace: options.trace,
+      eager: options.eager,
       debugExit: options.debugExit,
       noReboot: !options.reboot,
       progress: (message) => progress.show(message),
@@ -120,6 +122,7 @@ async function runMachine(
   if (options.console === 'vga') await showScreen(machine);
   if (options.screenshot !== undefined)
     await saveScreen(await machine.screen(), options.screenshot);
+  if (options.trace !== undefined) writeTrace(await machine.stats(), options.traceFile);
   if (options.stats !== undefined) writeStats(await machine.stats(), options.stats);
   place.ended(code);
   return code;

@@ -30,6 +30,8 @@ export async function buildConfig(
     memoryBytes: options.memory,
     cpus: options.cpus,
     engine: options.engine,
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+    ...(options.eager ? { eager: true } : {}),
     ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
     debugExit: options.debugExit,
     rng: options.rng ?? hasDisks,

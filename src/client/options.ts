@@ -55,6 +55,10 @@ export interface MachineOptions {
   readonly consoleDevice?: 'serial' | 'virtio' | undefined;
   /** what executes guest instructions; `auto` takes the fastest */
   readonly engine?: 'auto' | EngineName | undefined;
+  /** `stats().trace` shows translated code: of the region at an address, or `hottest=N` regions */
+  readonly trace?: string | undefined;
+  /** `bt` translates everything before it first runs: slow, for tests */
+  readonly eager?: boolean | undefined;
   /** a guest write of N to port 0xf4 ends the machine with code (N<<1)|1 */
   readonly debugExit?: boolean | undefined;
   /** a guest reset ends the machine instead of starting it again */
@@ -124,6 +128,13 @@ const schema = z.strictObject({
   publish: z.array(z.string({ error: 'must be text' })).default([]),
   netDump: z.string({ error: 'must be a path' }).optional(),
   engine: engine.default(ENGINES[0]),
+  trace: z
+    .string()
+    .regex(/^(hottest(=[1-9]\d{0,3})?|0x[0-9a-f]{1,16})$/i, {
+      error: 'must be hottest, hottest=N or an address like 0xffffffff81000000',
+    })
+    .optional(),
+  eager: z.boolean({ error: 'must be true or false' }).default(false),
   debugExit: z.boolean({ error: 'must be true or false' }).default(false),
   noReboot: z.boolean({ error: 'must be true or false' }).default(false),
   progress: z.custom<(message: string) => void>((value) => typeof value === 'function').optional(),

@@ -12,6 +12,7 @@ import {
 import { ACCESS_EXECUTE } from '../x86/paging/mod.ts';
 import { ATTENTION, BaseVcpu } from './base-vcpu.ts';
 import { CodeCache, type CodePage } from './code-cache.ts';
+import { AccessSamples } from './access-samples.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { HandlerSet, usualShapes } from './handlers/handler-set.ts';
 import { FIRST_HANDLER, type HelperSignature } from './handlers/runtime.ts';
@@ -20,6 +21,7 @@ import { EXIT, RECORD } from './record.ts';
 import type { CodeSource } from './regions/discover.ts';
 import { JumpProfiles } from './regions/profile.ts';
 import { DEFAULT_POLICY, RegionCache, type RegionPolicy } from './regions/region-cache.ts';
+import { RegionTrace, type TraceRequest } from './regions/trace.ts';
 import { compileRoutines } from './routines.ts';
 import { shapeKeyOf } from './shape-key.ts';
 import { TLB } from './tlb-layout.ts';
@@ -35,6 +37,8 @@ const LONG_SLICE_INSTRUCTIONS = 65_536;
 export interface InterpOptions {
   /** translate hot code; undefined runs handlers alone */
   readonly regions?: Partial<RegionPolicy> | undefined;
+  /** keep what was translated, to show it in the statistics as `trace` */
+  readonly trace?: TraceRequest | undefined;
   /** monotonic host nanoseconds, for the time spent translating */
   readonly now?: () => number;
 }
@@ -54,6 +58,8 @@ export class InterpVcpu extends BaseVcpu {
   #left = 0;
   readonly #regions: RegionCache | undefined;
   readonly #profiles: JumpProfiles;
+  readonly #accesses = new AccessSamples();
+  readonly #trace: RegionTrace | undefined;
   readonly #now: () => number;
   #sampled = false;
   /** the sample is the target of a region's exit: it says nothing of how much runs untranslated */
@@ -140,6 +146,8 @@ export class InterpVcpu extends BaseVcpu {
             ...DEFAULT_POLICY,
             ...options.regions,
           });
+    this.#trace = options.trace === undefined ? undefined : new RegionTrace(options.trace);
+    if (this.#regions !== undefined) this.#regions.trace = this.#trace;
     if (this.#regions !== undefined)
       this.#regions.onDrop = () => this.state.set32(STATE.attention, ATTENTION);
     this.cache.onFlush = () => {
@@ -307,6 +315,8 @@ export class InterpVcpu extends BaseVcpu {
           if (this.#left <= 0) {
             this.count('budget');
             events = true;
+            // Without regions there are no slices: the ends of budgets are the samples.
+            this.#sampled ||= this.#regions === undefined;
           } else this.#sampled = true;
       }
     }
@@ -386,13 +396,19 @@ export class InterpVcpu extends BaseVcpu {
     this.#sampled = false;
     this.#hot = false;
     const regions = this.#regions;
-    if (regions === undefined || this.mode.bits !== 64) return;
+    if (!hot)
+      this.#accesses.sample(this.decoder, this.linear, page.frame + (low & 0xfff), this.mode);
+    if (regions === undefined || this.mode.bits !== 64) {
+      if (!hot) this.#trace?.sample(low, high, this.#slice, false);
+      return;
+    }
     const translated = regions.sample(
       low & 0xfff,
       record,
       () => this.#source(low, high, page),
       this.#now,
     );
+    if (!hot) this.#trace?.sample(low, high, this.#slice, translated);
     if (hot) return;
     this.#slice = translated
       ? Math.min(2 * this.#slice, LONG_SLICE_INSTRUCTIONS)
@@ -452,6 +468,7 @@ export class InterpVcpu extends BaseVcpu {
       return found;
     };
     return {
+      base: (BigInt(high >>> 0) << 32n) | BigInt((low & ~0xfff) >>> 0),
       mode: this.mode,
       decoder: this.decoder,
       linear: this.linear,
@@ -515,13 +532,19 @@ export class InterpVcpu extends BaseVcpu {
     return {
       instructions: this.#instructions,
       exits: { ...this.exits, mmio: this.mmu.mmioAccesses },
-      tlb: { hits: 0, misses: this.mmu.misses, flushes: this.mmu.tlb.flushes },
+      tlb: {
+        hits: Math.max(0, this.#accesses.estimate(this.#instructions) - this.mmu.misses),
+        misses: this.mmu.misses,
+        flushes: this.mmu.tlb.flushes,
+      },
       invalidations: this.cache.invalidations,
       tiers: { reference: 0, handlers: this.#instructions - inRegions, regions: inRegions },
       regions: this.#regions?.count ?? 0,
       regionsMade: this.#regions?.regionsMade ?? 0,
       regionsDropped: this.#regions?.regionsDropped ?? 0,
       regionBytes: this.#regions?.wasmBytes ?? 0,
+      regionBytesPerGuestByte: ratio(this.#regions?.wasmBytes, this.#regions?.guestBytes),
+      ...(this.#trace === undefined ? {} : { trace: this.#trace.report() }),
       compileSeconds: this.#regions?.compileSeconds ?? 0,
       hottest: this.#regions?.hottest(12) ?? [],
       decoded: this.cache.decoded,
@@ -531,4 +554,8 @@ export class InterpVcpu extends BaseVcpu {
       handlerBytes: this.handlers.moduleBytes,
     };
   }
+}
+
+function ratio(part = 0, whole = 0): number {
+  return whole === 0 ? 0 : part / whole;
 }

@@ -25,6 +25,7 @@ import {
   ReferenceVcpu,
   type Vcpu,
   type VcpuHost,
+  parseTrace,
 } from '../engine/mod.ts';
 import { FramePool, GuestMemory } from '../memory/mod.ts';
 import { VivariumError } from '../util/mod.ts';
@@ -262,7 +263,10 @@ export class Board {
       config.engine === 'reference'
         ? new ReferenceVcpu(vcpuHost, table, helpers)
         : new InterpVcpu(vcpuHost, table, helpers, {
-            ...(config.engine === 'bt' ? { regions: {} } : {}),
+            ...(config.engine === 'bt'
+              ? { regions: config.eager === true ? { heat: 1, eager: true } : {} }
+              : {}),
+            ...(config.trace === undefined ? {} : { trace: parseTrace(config.trace) }),
             now: () => host.now(),
           });
     this.vcpu = vcpu;

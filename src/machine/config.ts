@@ -53,6 +53,10 @@ export interface BoardConfig {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly engine: EngineName;
+  /** what of the translated code the statistics show: `hottest`, `hottest=N` or an address */
+  readonly trace?: string;
+  /** the engine `bt` translates everything before it first runs: slow, for tests */
+  readonly eager?: boolean;
   /** what CPUID announces: a level and changes, e.g. `v2,+avx`; the default level if absent */
   readonly cpu?: string;
   /** kernel image as found on disk: bzImage, PVH ELF or multiboot ELF; or there is firmware */

@@ -14,6 +14,8 @@ const PAGE = 4096;
 
 /** Where the region builder finds code. Offsets count from the region's base page. */
 export interface CodeSource {
+  /** linear address of the base page */
+  readonly base: bigint;
   readonly mode: CodeMode;
   readonly decoder: Decoder;
   readonly linear: Uint8Array;

@@ -50,6 +50,8 @@ export interface RegionGraph {
   /** page numbers relative to the base page that hold its code, with their frames */
   readonly pages: ReadonlyMap<number, number>;
   readonly instructionCount: number;
+  /** of a region that is traced: its instructions in the order of their marks (trace.ts) */
+  marks?: RegionInstruction[];
 }
 
 export function successors(block: RegionBlock): RegionBlock[] {

@@ -4,6 +4,7 @@ import { RECORD } from '../record.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import type { RegionGraph } from './graph.ts';
 import type { JumpProfiles } from './profile.ts';
+import type { RegionTrace } from './trace.ts';
 import { translateRegion } from './translate.ts';
 
 const PAGE = 4096;
@@ -60,6 +61,8 @@ export class RegionCache {
   readonly #free: number[] = [];
   /** called when a region goes out of use: it may be running */
   onDrop: () => void = () => {};
+  /** with it, regions are marked and shown to it */
+  trace: RegionTrace | undefined;
   regionsMade = 0;
   regionsDropped = 0;
   wasmBytes = 0;
@@ -141,9 +144,12 @@ export class RegionCache {
     const first = graph.root.instructions[0];
     if (first === undefined || first.bails) return false;
     const index = this.#free.pop() ?? this.#next++;
+    if (this.trace !== undefined) graph.marks = [];
     const bytes = this.#handlers.addFunctions(index, (helper, handlerType, afterHelperType) => {
       const f = translateRegion(helper, handlerType, afterHelperType, graph, source.record);
-      return [{ name: `region@${first.at.toString(16)}`, code: f.finish() }];
+      const code = f.finish();
+      this.trace?.made(source.base, graph, graph.marks ?? [], code);
+      return [{ name: `region@${first.at.toString(16)}`, code }];
     });
     const region: Region = {
       index,
@@ -164,6 +170,7 @@ export class RegionCache {
     this.#words[(record + RECORD.handler) >> 2] = index;
     this.regionsMade++;
     this.wasmBytes += bytes;
+    for (const { first, end } of region.ranges) this.guestBytes += end - first;
     return true;
   }
 

@@ -20,6 +20,7 @@ import {
   RecipeFormula,
   RegionSemantics,
 } from './region-semantics.ts';
+import { markInstruction } from './trace.ts';
 import { VectorLocals } from './vector-locals.ts';
 
 const PC = 0;
@@ -508,6 +509,8 @@ export class RegionEmitter extends BodyEmitter {
         this.#bail();
         return;
       }
+      if (this.#graph.marks !== undefined)
+        markInstruction(f, this.#graph.marks, this.#instruction);
       if (!this.#meaning(this.#instruction)) return;
     }
     const last = block.instructions.at(-1) as RegionInstruction;
