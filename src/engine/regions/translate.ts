@@ -13,6 +13,7 @@ export function translateRegion(
 ): FunctionWriter {
   const facts = new LoopFacts();
   for (;;) {
+    if (graph.marks !== undefined) graph.marks.length = 0;
     const f = new FunctionWriter(4);
     new RegionEmitter(f, helper, handlerType, afterHelperType, graph, recordAt, facts).emitRegion();
     if (!facts.again()) return f;

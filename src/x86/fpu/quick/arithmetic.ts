@@ -200,10 +200,12 @@ export function root(b: Routine, x: Number80, to: Exact): void {
   // radicand × 2^126 to 2^128, in two halves
   const upper = b.select(odd, x.significand, b.shrU(x.significand, b.i64(1)));
   const lower = b.select(odd, b.i64(0), b.shl(x.significand, b.i64(63)));
-  const estimate = b.pure('f64.sqrt', b.pure('f64.convert_i64_u', upper));
-  const scaled = b.pure('f64.mul', estimate, b.pure('f64.reinterpret_i64', b.i64(0x41f0n << 48n)));
-  const found = b.variable(b.pure('i64.trunc_sat_f64_u', scaled));
-  b.if(b.eqz(b.ltS(b.get(found), b.i64(0))), () => b.set(found, b.i64(INTEGER_BIT)));
+  // Half of it, so that it fits a signed integer.
+  const double = (value: Value): Value => b.pure('f64.convert_i64_s', value);
+  const float = (bits: bigint): Value => b.pure('f64.reinterpret_i64', b.i64(bits));
+  const estimate = b.pure('f64.sqrt', double(b.shrU(upper, b.i64(2))));
+  const half = b.pure('f64.mul', estimate, float(0x41f0n << 48n)); // 2^32
+  const found = b.variable(b.shl(b.pure('i64.trunc_sat_f64_s', half), b.i64(1)));
 
   /** radicand - found², signed, in two halves */
   const error = (): { high: Value; low: Value } => {
@@ -217,14 +219,10 @@ export function root(b: Routine, x: Number80, to: Exact): void {
   const first = error();
   // The error is below 2^77: its middle 64 bits, over half the divisor.
   const middle = b.or(b.shl(first.high, b.i64(48)), b.shrU(first.low, b.i64(16)));
-  const double = (value: Value): Value => b.pure('f64.convert_i64_s', value);
-  const halfDivisor = b.pure('f64.convert_i64_u', b.get(found));
-  const step = b.pure(
-    'f64.mul',
-    b.pure('f64.div', double(middle), halfDivisor),
-    b.pure('f64.reinterpret_i64', b.i64(0x40e0n << 48n)), // 2^15
-  );
-  b.set(found, b.add(b.get(found), b.pure('i64.trunc_sat_f64_s', step)));
+  const step = b.pure('f64.div', b.pure('f64.mul', double(middle), float(0x40d0n << 48n)), half); // 2^14
+  // Rounded down, it leaves a root that is hardly ever too large.
+  const down = b.pure('i64.trunc_sat_f64_s', b.pure('f64.floor', step));
+  b.set(found, b.add(b.get(found), down));
 
   const last = error();
   const [high, low] = [b.variable(last.high), b.variable(last.low)];
