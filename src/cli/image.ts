@@ -38,16 +38,13 @@ export async function optionsOfImage(
   if (await isDiscImage(disk.path)) return { ...given, cdrom: disk.path, image: disk.path };
   const system = findDiskSystem(disk);
   if (system === undefined) return { ...withFirmware(disk, given), image: disk.path };
-  const net = hasNet ? given.net : 'user';
   return {
     ...given,
     kernel: system.kernel,
     initrd: given.initrd ?? system.initrd,
     cmdline: given.cmdline ?? `${system.cmdline} ${terminalEnvironment()}`.trim(),
     disk: [{ bus: 'nvme', ...disk }, ...given.disk],
-    net,
-    // For viv exec, viv cp and viv shell.
-    publish: net === 'none' ? given.publish : ['127.0.0.1:0:22', ...given.publish],
+    net: hasNet ? given.net : 'user',
     image: disk.path,
   };
 }

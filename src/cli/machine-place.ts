@@ -1,8 +1,12 @@
+import { join } from 'node:path';
 import { type Machine, VivariumError } from '../client/mod.ts';
 import { type BackgroundProcess, type Claim, ControlServer, Registry } from '../daemon/mod.ts';
 import { EXIT_FAULT, EXIT_USER } from './exit-code.ts';
 import { say } from './messages.ts';
 import type { RunOptions } from './run-options.ts';
+
+/** A port number has to fit behind it into the address of a Unix socket. */
+const LONGEST_VSOCK_PATH = 96;
 
 /** A machine's place among the machines of its user: its name, and the socket on which it answers. */
 export class MachinePlace {
@@ -37,10 +41,17 @@ export class MachinePlace {
     return this.#background === undefined ? undefined : this.#claim?.directory;
   }
 
-  /** From now on other commands reach the machine. */
-  serve(machine: Machine): void {
+  /** Where the machine's vsock can be, for commands that enter the guest. */
+  get vsockPath(): string | undefined {
+    if (this.#claim === undefined) return undefined;
+    const path = join(this.#claim.directory, 'vsock.sock');
+    return Buffer.byteLength(path) <= LONGEST_VSOCK_PATH ? path : undefined;
+  }
+
+  /** From now on other commands reach the machine, and through `vsock` its guest. */
+  serve(machine: Machine, vsock: string | undefined): void {
     if (this.#claim === undefined) return;
-    this.#server?.serve({ machine, record: this.#claim.record });
+    this.#server?.serve({ machine, record: this.#claim.record, vsock });
   }
 
   /** The machine runs. */

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { VivariumError } from '../util/mod.ts';
 import { addDiskCommand } from './disk/command.ts';
+import { addGuestCommands } from './guest/command.ts';
 import { addImageCommand } from './image-build/command.ts';
 import { addMachineCommands } from './machines/command.ts';
 import { say } from './messages.ts';
@@ -17,7 +18,7 @@ Exit codes: 0 the guest powered off, its own code with --debug-exit, 124 on --ti
 70 a fault of Vivarium (with a dump file).`;
 
 /** Commands that the command line reserves for later. */
-const laterCommands = 'exec cp snapshot clone migrate doctor'.split(' ');
+const laterCommands = 'snapshot clone migrate doctor'.split(' ');
 
 /** Parses the command line and does what it says; returns the exit code. */
 export async function runProgram(arguments_: string[], settings: RunSettings): Promise<number> {
@@ -57,6 +58,9 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
     code = await run(options, settings);
   });
   addMachineCommands(program, (ending) => {
+    code = ending;
+  });
+  addGuestCommands(program, (ending) => {
     code = ending;
   });
   addImageCommand(program);

@@ -30,11 +30,14 @@ type Ending =
   | { readonly kind: 'timeout' };
 
 /** `viv run`: one machine from power-on to its end. Returns the exit code; throws what `Machine` throws. */
-export async function run(options: RunOptions, settings: RunSettings): Promise<number> {
+export async function run(given: RunOptions, settings: RunSettings): Promise<number> {
   const background = BackgroundProcess.take();
-  if (options.detach === true && background === undefined) return await detach();
+  if (given.detach === true && background === undefined) return await detach();
   const signals = new SignalWatch(background === undefined);
-  const place = await MachinePlace.take(options, background);
+  const place = await MachinePlace.take(given, background);
+  // The systems of images are entered through their vsock.
+  const vsock = given.vsock ?? (given.image === undefined ? undefined : place.vsockPath);
+  const options = vsock === undefined ? given : { ...given, vsock };
   try {
     const serial = await openSerial(options.serial, place.logDirectory);
     try {
@@ -96,7 +99,7 @@ async function runMachine(
   options: RunOptions,
   place: MachinePlace,
 ): Promise<number> {
-  place.serve(machine);
+  place.serve(machine, options.vsock);
   serial.connect(machine.console);
   const timer = Promise.withResolvers<Ending>();
   const timeout =

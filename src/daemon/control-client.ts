@@ -25,8 +25,7 @@ export async function askMachine(
     const answer = await answered;
     const bytes = await readAll(answer, entry);
     if (answer.statusCode === 200) return bytes;
-    const { code = 'control-failed', message } = JSON.parse(text(bytes)) as ErrorAnswer;
-    throw new VivariumError(code, message ?? `the machine "${entry.record.name}" gave no answer`);
+    throw refusal(bytes, entry);
   } finally {
     address.close();
   }
@@ -46,7 +45,9 @@ export async function upgradeMachine(entry: MachineEntry, protocol: string): Pro
     if (head.length > 0) socket.unshift(head);
     resolve(socket as Socket);
   });
-  request.on('response', () => reject(gone(entry)));
+  request.on('response', (answer) => {
+    readAll(answer, entry).then((bytes) => reject(refusal(bytes, entry)), reject);
+  });
   request.on('error', () => reject(gone(entry)));
   request.end();
   try {
@@ -85,4 +86,10 @@ function text(bytes: Uint8Array): string {
 function gone(entry: MachineEntry, cause?: unknown): VivariumError {
   const message = `the machine "${entry.record.name}" does not run any more`;
   return new VivariumError('machine-ended', message, { cause });
+}
+
+/** The sentence with which a machine refused. */
+function refusal(answer: Uint8Array, entry: MachineEntry): VivariumError {
+  const { code = 'control-failed', message } = JSON.parse(text(answer)) as ErrorAnswer;
+  return new VivariumError(code, message ?? `the machine "${entry.record.name}" gave no answer`);
 }

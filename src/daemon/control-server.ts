@@ -1,15 +1,18 @@
 /**
  * The control socket of a machine: HTTP/1.1 on a Unix socket, so that any program can speak with it,
  * as in `curl --unix-socket control.sock http://viv/`. Requests and their answers are in
- * `control-routes.ts`. `GET /console` with `Upgrade: console` turns the connection into the serial line.
+ * `control-routes.ts`. `GET /console` with `Upgrade: console` turns the connection into the serial line,
+ * `GET /ssh` with `Upgrade: ssh` into one with the guest's SSH server.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import type { Machine } from '../client/mod.ts';
 import { VivariumError } from '../util/mod.ts';
 import { type ControlAnswer, controlRoutes } from './control-routes.ts';
 import { type SocketPath, socketPath } from './control-socket.ts';
+import { connectGuestSsh } from './guest-ssh.ts';
 import type { MachineRecord } from './machine-record.ts';
 
 /** Bytes that a request may carry. */
@@ -21,6 +24,8 @@ const CONSOLE_LIMIT = 4 << 20;
 export interface Controlled {
   readonly machine: Machine;
   readonly record: MachineRecord;
+  /** the Unix socket of its vsock, if it has one */
+  readonly vsock?: string | undefined;
 }
 
 export class ControlServer {
@@ -37,7 +42,7 @@ export class ControlServer {
       socket.on('close', () => this.#sockets.delete(socket));
       socket.on('error', () => socket.destroy());
     });
-    this.#server.on('upgrade', (request, socket) => this.#upgrade(request, socket as Socket));
+    this.#server.on('upgrade', (request, socket) => void this.#upgrade(request, socket as Socket));
     // A machine that starts does not wait for those who ask about it.
     this.#server.unref();
   }
@@ -79,21 +84,34 @@ export class ControlServer {
     }
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket): void {
-    if (request.url !== '/console' || this.#controlled === undefined) {
-      socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
-      return;
+  async #upgrade(request: IncomingMessage, socket: Socket): Promise<void> {
+    try {
+      const { machine, vsock } = this.#expectMachine();
+      const path = request.url?.slice(1) ?? '';
+      if (path === 'console') {
+        await switchProtocol(socket, path);
+        await serveConsole(machine, socket);
+      } else if (path === 'ssh') {
+        const guest = await connectGuestSsh(machine, vsock);
+        await switchProtocol(socket, path);
+        await pipeline(socket, guest, socket);
+      } else throw new VivariumError('request-unknown', `GET /${path} is no request`);
+    } catch (error) {
+      if (socket.bytesWritten > 0) socket.destroy();
+      else refuseUpgrade(socket, error);
     }
-    socket.write(
-      'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: console\r\n\r\n',
-    );
-    void serveConsole(this.#controlled.machine, socket);
   }
 
   #expectMachine(): Controlled {
     if (this.#controlled !== undefined) return this.#controlled;
     throw new VivariumError('machine-starting', 'the machine is still being made ready; try again');
   }
+}
+
+/** Ends HTTP on a connection: from now on it carries what the protocol does. */
+async function switchProtocol(socket: Socket, protocol: string): Promise<void> {
+  const head = `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${protocol}\r\n\r\n`;
+  await new Promise<void>((resolve) => socket.write(head, () => resolve()));
 }
 
 /** Connects a socket with the console until either is gone. The guest does not wait for this reader. */
@@ -139,11 +157,23 @@ function send(response: ServerResponse, answer: ControlAnswer): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(text);
 }
 
+function refuseUpgrade(socket: Socket, error: unknown): void {
+  const { status, body } = describeError(error);
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
 function sendError(response: ServerResponse, error: unknown): void {
+  const { status, body } = describeError(error);
+  response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+}
+
+/** A sentence for what the caller can mend; other failures are ours. */
+function describeError(error: unknown): { status: number; body: string } {
   const isUsers = error instanceof VivariumError;
-  const { message } = error as Error;
   const code = isUsers ? error.code : 'fault';
-  response
-    .writeHead(isUsers ? 409 : 500, { 'content-type': 'application/json' })
-    .end(JSON.stringify({ code, message }));
+  const body = JSON.stringify({ code, message: (error as Error).message });
+  return { status: isUsers ? 409 : 500, body };
 }

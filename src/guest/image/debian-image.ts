@@ -49,8 +49,18 @@ export interface ImageFile {
   readonly text: string;
 }
 
-/** There is no speculation to be protected from, and the work-arounds cost time. */
-const cmdline = 'console=ttyS0 quiet mitigations=off\n';
+/**
+ * There is no speculation to be protected from, and the work-arounds cost time. Nothing is taken for
+ * dead because the host is busy.
+ */
+const cmdline =
+  'console=ttyS0 quiet mitigations=off ' +
+  'systemd.service_watchdogs=no systemd.default_timeout_start_sec=900\n';
+
+const patience = `[Manager]
+DefaultDeviceTimeoutSec=900s
+DefaultTimeoutStopSec=300s
+`;
 
 /** The root file system is mounted by the kernel already; this says how it is mounted again. */
 const fstab = 'LABEL=root  /  ext4  defaults  0  0\n';
@@ -98,6 +108,7 @@ export function debianImageFiles(options: DebianImageOptions): ImageFile[] {
     file('etc/fstab', fstab),
     file(KERNEL_CMDLINE_PATH.slice(1), cmdline),
     file('etc/systemd/network/80-dhcp.network', network),
+    file('etc/systemd/system.conf.d/patience.conf', patience),
     file('etc/modules-load.d/vsock.conf', 'vmw_vsock_virtio_transport\n'),
     file('etc/systemd/system/sshd-vsock.socket', vsockSocket),
     file('etc/systemd/system/sshd-vsock@.service', vsockService),
