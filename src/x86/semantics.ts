@@ -384,8 +384,11 @@ export class Semantics extends Builder {
     );
     const inside = this.ltU(this.add(offset, this.i64(bytes - 1)), top);
     this.if(this.eqz(inside), () => {
-      const size = this.i32(bytes | (writes ? WRITES : 0));
-      super.helper('checkSegment', this.fieldOffset(segment), this.wrap(offset), size);
+      // From the operand's beginning on: an offset beyond 32 bits would wrap around.
+      const before = Math.max(displacement, 0);
+      const from = this.wrap(before > 0 ? place.offset : offset);
+      const size = this.i32((before + bytes) | (writes ? WRITES : 0));
+      super.helper('checkSegment', this.fieldOffset(segment), from, size);
     });
   }
 

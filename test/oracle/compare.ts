@@ -6,8 +6,6 @@ import { DATA_ADDRESS, WIRE } from './layout.ts';
 import { hex, type ProcessorState } from './processor-state.ts';
 
 const RF = 0x1_0000;
-const GP = 13;
-const SS = 12;
 const PF = 14;
 
 /**
@@ -120,11 +118,10 @@ function show(value: bigint | undefined): string {
   return value === undefined ? 'nothing' : hex(value);
 }
 
-/** Stack faults come as #GP: our memory accesses do not know which register addressed them. */
 function outcomeName({ vector }: Outcome): string {
   if (vector === ENDED) return 'end';
   if (vector === TIMED_OUT) return 'never';
-  return `#${vector === SS ? GP : vector}`;
+  return `#${vector}`;
 }
 
 /** Above this Linux tells no program whether a page is present: that bit of the error code is not compared. */
