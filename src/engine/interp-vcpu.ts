@@ -10,9 +10,9 @@ import {
   WATCHED,
 } from '../x86/mod.ts';
 import { ACCESS_EXECUTE } from '../x86/paging/mod.ts';
+import { AccessSamples } from './access-samples.ts';
 import { ATTENTION, BaseVcpu } from './base-vcpu.ts';
 import { CodeCache, type CodePage } from './code-cache.ts';
-import { AccessSamples } from './access-samples.ts';
 import type { VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { HandlerSet, usualShapes } from './handlers/handler-set.ts';
 import { FIRST_HANDLER, type HelperSignature } from './handlers/runtime.ts';

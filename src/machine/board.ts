@@ -22,10 +22,10 @@ import type { Picture, Vga } from '../devices/vga/mod.ts';
 import {
   CODE_CACHE_BYTES,
   InterpVcpu,
+  parseTrace,
   ReferenceVcpu,
   type Vcpu,
   type VcpuHost,
-  parseTrace,
 } from '../engine/mod.ts';
 import { FramePool, GuestMemory } from '../memory/mod.ts';
 import { VivariumError } from '../util/mod.ts';
