@@ -16,7 +16,12 @@ const needs: readonly (readonly [program: string, debianPackage: string])[] = [
   ['qemu-img', 'qemu-utils'],
   ['e2fsck', 'e2fsprogs'],
   ...(process.argv.includes('systems')
-    ? ([['qemu-system-x86_64', 'qemu-system-x86']] as const)
+    ? ([
+        ['qemu-system-x86_64', 'qemu-system-x86'],
+        ['grub-mkrescue', 'grub-common'],
+        ['xorriso', 'xorriso'],
+        ['mformat', 'mtools'],
+      ] as const)
     : []),
 ];
 
