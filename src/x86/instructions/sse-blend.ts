@@ -5,6 +5,7 @@ import type { Semantics } from '../semantics.ts';
 import { STATE, xmmOffset } from '../state.ts';
 import {
   constant,
+  exclusiveOr,
   halves,
   type Lanes,
   lanewise,
@@ -26,7 +27,7 @@ export const logic: Readonly<Record<'and' | 'andn' | 'or' | 'xor', Lanes>> = {
   and: (b, left, right) => b.pure('v128.and', left, right),
   andn: (b, left, right) => b.pure('v128.andnot', right, left),
   or: (b, left, right) => b.pure('v128.or', left, right),
-  xor: (b, left, right) => b.pure('v128.xor', left, right),
+  xor: exclusiveOr,
 };
 
 export const LOGIC_OPCODES = { and: '0F 54', andn: '0F 55', or: '0F 56', xor: '0F 57' } as const;

@@ -3,6 +3,7 @@ import type { Instruction } from '../form.ts';
 import type { Semantics } from '../semantics.ts';
 import {
   constant,
+  exclusiveOr,
   type LaneRow,
   type Lanes,
   laneInstruction,
@@ -127,7 +128,7 @@ export const integerRows: readonly LaneRow[] = [
   laneRow('por', '0F EB', 'sse2', 'mmx', op('v128.or')),
   laneRow('paddsb', '0F EC', 'sse2', 'mmx', op('i8x16.add_sat_s')),
   laneRow('paddsw', '0F ED', 'sse2', 'mmx', op('i16x8.add_sat_s')),
-  laneRow('pxor', '0F EF', 'sse2', 'mmx', op('v128.xor')),
+  laneRow('pxor', '0F EF', 'sse2', 'mmx', exclusiveOr),
   laneRow('pmaddwd', '0F F5', 'sse2', 'mmx', op('i32x4.dot_i16x8_s')),
   laneRow('psubb', '0F F8', 'sse2', 'mmx', op('i8x16.sub')),
   laneRow('psubw', '0F F9', 'sse2', 'mmx', op('i16x8.sub')),

@@ -1,7 +1,7 @@
 import type { Value } from '../../ir/mod.ts';
 import { type Attribute, define, type Form, form, type Instruction } from '../form.ts';
 import type { Operand } from '../operand.ts';
-import type { Semantics } from '../semantics.ts';
+import { FACT, type Semantics } from '../semantics.ts';
 import { STATE } from '../state.ts';
 
 /**
@@ -67,7 +67,15 @@ export function lanewise(b: Semantics, operands: readonly Operand[], lanes: Lane
   const { destination, left, right } = threeOperands(b, operands);
   const values = halves(b).map((at) => lanes(b, left.readVector(at), right.readVector(at)));
   writeHalves(b, destination, values);
+  if (values.every((value) => value.op === 'const')) b.learn(destination, FACT.all);
 }
+
+/** Exclusive OR: of a register with itself, the usual way to clear it, it is zero. */
+export const exclusiveOr: Lanes = (b, left, right) => {
+  const [x, y] = [left.field, right.field];
+  const same = x?.kind === 'fixed' && y?.kind === 'fixed' && x.offset === y.offset;
+  return same ? zero(b) : b.pure('v128.xor', left, right);
+};
 
 /** Runs a function of one source over every half and writes the result. */
 export function lanewiseUnary(
