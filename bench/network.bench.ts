@@ -10,12 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultGuest } from '../src/platform/node/mod.ts';
-import { binViv, Session } from '../test/guests/session.ts';
+import { binViv } from '../test/guests/session.ts';
 import { type BootFiles, qemuCommand, qemuVersion } from './machines/qemu.ts';
+import {
+  compareSessions,
+  measureSessions,
+  type SessionWorkload,
+} from './machines/session-bench.ts';
 import { describeHost, readOptions } from './options.ts';
 import { save } from './report/save.ts';
-import { median } from './report/statistics.ts';
-import { cell, table } from './report/table.ts';
 
 const MIB = 2 ** 20;
 const DOWNLOAD = 64;
@@ -47,87 +50,54 @@ const [qemu = '', ...qemuArguments] = [
   ...['-netdev', `user,id=n,${forwards.join(',')}`, '-device', 'virtio-net-pci,netdev=n,romfile='],
 ];
 const peer = qemuVersion();
-const subjects: Record<string, () => Session> = {
-  vivarium: () => new Session(process.execPath, vivarium),
-  ...(peer === undefined ? {} : { qemu: () => new Session(qemu, qemuArguments) }),
-};
 
-/** What is measured: a number, of which more is better, from a session at its prompt. */
-const workloads: Readonly<Record<string, (session: Session) => Promise<number>>> = {
-  'download, MiB/s': async (session) => {
+/** The work, whose amount is in the unit of the name. */
+const workloads: Readonly<Record<string, SessionWorkload>> = {
+  'download, MiB': async (session, timed) => {
     await using server = await serve((socket) => {
       socket.once('data', () => sendMebibytes(socket, DOWNLOAD));
     });
-    const start = performance.now();
-    await session.run(`wget -q -O /dev/null http://10.0.2.2:${server.port}/`);
-    return DOWNLOAD / seconds(start);
+    const line = `wget -q -O /dev/null http://10.0.2.2:${server.port}/`;
+    await timed(DOWNLOAD, () => session.run(line));
   },
-  'upload, MiB/s': async (session) => {
+  'upload, MiB': async (session, timed) => {
     await session.run(`dd if=/dev/zero of=/tmp/zero bs=1M count=${UPLOAD}`);
     await using server = await serve((socket) => socket.resume().on('end', () => socket.end()));
-    const start = performance.now();
-    await session.run(`nc 10.0.2.2 ${server.port} </tmp/zero`);
-    return UPLOAD / seconds(start);
+    await timed(UPLOAD, () => session.run(`nc 10.0.2.2 ${server.port} </tmp/zero`));
   },
-  'HTTP requests into the guest, 1/s': async (session) => {
+  'HTTP requests into the guest': async (session, timed) => {
     await session.run('mkdir -p /www; echo hello >/www/index.html; httpd -h /www -p 80');
     await fetch(`http://127.0.0.1:${web}/`);
-    const start = performance.now();
-    for (let count = 0; count < REQUESTS; count++) {
-      await (await fetch(`http://127.0.0.1:${web}/`)).text();
-    }
-    return REQUESTS / seconds(start);
+    await timed(REQUESTS, async () => {
+      for (let count = 0; count < REQUESTS; count++) {
+        await (await fetch(`http://127.0.0.1:${web}/`)).text();
+      }
+    });
   },
-  'round trips on a connection, 1/s': async (session) => {
+  'round trips on a connection': async (session, timed) => {
     await session.run('(nc -ll -p 7 -e cat >/dev/null 2>&1 &)');
     await sleep(500);
     const socket = connect({ port: echo, host: '127.0.0.1', noDelay: true });
-    const start = performance.now();
-    for (let count = 0; count < ROUND_TRIPS; count++) {
-      socket.write('x');
-      await once(socket, 'data');
-    }
+    await timed(ROUND_TRIPS, async () => {
+      for (let count = 0; count < ROUND_TRIPS; count++) {
+        socket.write('x');
+        await once(socket, 'data');
+      }
+    });
     socket.destroy();
-    return ROUND_TRIPS / seconds(start);
   },
 };
 
-const names = Object.keys(subjects).filter((name) => options.subjects.includes(name));
-const chosen = Object.keys(workloads).filter((name) => name.includes(options.only));
-const samples: { workload: string; name: string; value: number }[] = [];
-for (let run = 1; run <= options.runs; run++) {
-  for (const name of names) {
-    await using session = (subjects[name] as () => Session)();
-    await session.expect('vivarium:~# ');
-    for (const workload of chosen) {
-      const value = await (workloads[workload] as (session: Session) => Promise<number>)(session);
-      samples.push({ workload, name, value });
-      console.error(`run ${run}: ${name}: ${workload}: ${cell(value, 1)}`);
-    }
-    session.type('poweroff\n');
-    await session.ended;
-  }
-}
-const rows = chosen.map((workload) => {
-  const middle = (name: string) =>
-    median(
-      samples
-        .filter((one) => one.workload === workload && one.name === name)
-        .map(({ value }) => value),
-    );
-  const [ours, theirs] = [middle('vivarium'), middle('qemu')];
-  return [workload, cell(ours, 1), cell(theirs, 1), cell(ours / theirs)];
-});
+const commands = {
+  vivarium: [process.execPath, ...vivarium],
+  ...(peer === undefined ? {} : { qemu: [qemu, ...qemuArguments] }),
+};
+const samples = await measureSessions({ commands, workloads, prompt: 'vivarium:~# ', options });
 console.log(`User-mode network, more is better, medians of ${options.runs}:\n`);
-console.log(table(['', 'Vivarium', `QEMU ${peer ?? ''}`, 'ratio'], rows));
-const commands = { vivarium: ['node', ...vivarium], qemu: [qemu, ...qemuArguments] };
+console.log(compareSessions(samples, 'vivarium', 'qemu', `QEMU ${peer ?? ''}`));
 const result = { date: new Date().toISOString(), host, peer, commands, samples };
 console.log(`\nSaved to ${save('network', result, options.json)}`);
 process.exit(0);
-
-function seconds(start: number): number {
-  return (performance.now() - start) / 1000;
-}
 
 function place(name: string, contents: Uint8Array): string {
   const path = join(directory, name);
