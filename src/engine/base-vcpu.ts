@@ -6,12 +6,16 @@ import {
   CpuState,
   CS,
   DB,
+  type Decoder,
   deriveAllTops,
   EFLAGS,
+  GP,
   GuestFault,
   type Helper,
+  MAX_INSTRUCTION_BYTES,
   type Privilege,
   SS,
+  SSF,
   STATE,
   segmentsAreFlat,
   updateTrapGate,
@@ -29,6 +33,7 @@ import {
 } from '../x86/system/mod.ts';
 import type { FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
 import { Mmu, MODE_64 } from './mmu.ts';
+import { refersToStack } from './stack-reference.ts';
 import { PRIVILEGE } from './tlb-layout.ts';
 
 /** DR6.BS: the trap came from single-stepping. */
@@ -64,6 +69,7 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     this.mmu.onDeviceAccess = () => this.noticeInterrupts();
   }
 
+  abstract readonly decoder: Decoder;
   abstract run(budget: number): VcpuExit;
   abstract stats(): VcpuStats;
   abstract currentRip(): bigint;
@@ -303,10 +309,29 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
   }
 
   /** Delivers an exception of the instruction at `rip`. False after a triple fault. */
-  protected deliverException(fault: GuestFault, rip: bigint): boolean {
+  protected deliverException(raised: GuestFault, rip: bigint): boolean {
+    const fault = this.#stackFault(raised, rip);
     this.count(`exception ${fault.vector}`);
     this.lastFault = { vector: fault.vector, errorCode: fault.errorCode, rip };
     return deliverFault(this, fault, rip) === 'delivered';
+  }
+
+  /** #SS(0) in place of #GP(0) when an address of the stack was not canonical. */
+  #stackFault(fault: GuestFault, rip: bigint): GuestFault {
+    const { mmu, state } = this;
+    if (!mmu.notCanonical) return fault;
+    mmu.notCanonical = false;
+    if (fault.vector !== GP || fault.errorCode !== 0 || this.mode.bits !== 64) return fault;
+    const bytes = new Uint8Array(MAX_INSTRUCTION_BYTES);
+    try {
+      for (let at = 0; at < bytes.length; at++)
+        bytes[at] = Number(this.readLinear(rip + BigInt(at), 1, 'supervisor'));
+    } catch (error) {
+      // The instruction may end in front of a page that is not there.
+      if (!(error instanceof GuestFault)) throw error;
+    }
+    const address = state.get64(STATE.faultAddress);
+    return refersToStack(this.decoder, state, bytes, address) ? new GuestFault(SSF) : fault;
   }
 
   /** Runs an effect helper. Returns the fault it threw, or undefined. */

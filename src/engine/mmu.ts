@@ -53,6 +53,8 @@ export class Mmu {
   }
   misses = 0;
   mmioAccesses = 0;
+  /** the last #GP recorded was for a data address that is not canonical */
+  notCanonical = false;
   readonly breakpoints = new Breakpoints();
   /**
    * A data breakpoint that is met faults with WATCHED instead of being noted in STATE.pendingDebug: set while
@@ -129,7 +131,10 @@ export class Mmu {
   translate(low: number, high: number, access: PageAccess, privilege: number): number {
     this.misses++;
     const signBits = high >> (this.#context.levels < 5 ? 15 : 24);
-    if (signBits !== 0 && signBits !== -1) return this.#fault(GP, 0, low, high);
+    if (signBits !== 0 && signBits !== -1) {
+      this.notCanonical = access !== ACCESS_EXECUTE;
+      return this.#fault(GP, 0, low, high);
+    }
     const result = this.#result;
     const user = privilege === PRIVILEGE.user || privilege === PRIVILEGE.userAc;
     this.#context.smap = this.#smap && privilege !== PRIVILEGE.supervisorAc;

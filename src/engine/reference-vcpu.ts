@@ -31,7 +31,7 @@ import { shapeKeyOf, shapeOf } from './shape-key.ts';
  * definitions as the fast ones. Our own oracle, and `--engine reference`.
  */
 export class ReferenceVcpu extends BaseVcpu implements Environment {
-  readonly #decoder: Decoder;
+  readonly decoder: Decoder;
   readonly #helpers: Readonly<Record<string, Helper>>;
   readonly #window = new Uint8Array(2 * MAX_INSTRUCTION_BYTES);
   #instructions = 0;
@@ -41,7 +41,7 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
 
   constructor(host: VcpuHost, table: OpcodeTable, helpers: Readonly<Record<string, Helper>>) {
     super(host);
-    this.#decoder = new Decoder(table, (feature) => host.model.has(feature));
+    this.decoder = new Decoder(table, (feature) => host.model.has(feature));
     this.#helpers = helpers;
   }
 
@@ -98,7 +98,7 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
     const linear = mode.bits === 64 ? rip : BigInt.asUintN(32, rip + state.segmentBase(CS));
     if (mode.checked === true && this.#beyond(rip)) throw new GuestFault(GP);
     const offset = Number(linear & 0xfffn);
-    const decoder = this.#decoder;
+    const decoder = this.decoder;
     const window = this.#window;
     const inFirst = Math.min(MAX_INSTRUCTION_BYTES, 4096 - offset);
     this.#fetch(linear, window, 0, inFirst);
@@ -280,7 +280,7 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
   }
   branchRelative(): void {
     const target = this.#next + BigInt(this.#relative);
-    const width = this.mode.bits === 64 ? 64 : Math.min(32, this.#decoder.operandSize);
+    const width = this.mode.bits === 64 ? 64 : Math.min(32, this.decoder.operandSize);
     this.redirect(BigInt.asUintN(width, target));
   }
 

@@ -12,6 +12,41 @@ export interface Difference {
 const NO_LIMITS =
   'Vol. 3A, 5.3 and 5.4: limits and rights of segments are checked at every access; TCG checks none';
 
+const LONG: readonly Difference[] = [
+  {
+    checks: ['through RBP it is', 'also with an index', 'PUSH in', 'POP in', 'CALL in', 'LEAVE'],
+    manual: 'Vol. 3A, 6.15, interrupt 12: an address of the stack that is not canonical is #SS(0)',
+  },
+  {
+    checks: ['faults at the jump', 'pushes nothing', 'faults at the return'],
+    manual: 'Vol. 2A, JMP, CALL; Vol. 2B, RET: a target that is not canonical faults at the branch',
+  },
+  {
+    checks: ['WRMSR of one', 'LGDT does'],
+    manual: 'Vol. 2D, WRMSR; Vol. 2A, LGDT: an address that is not canonical is #GP(0)',
+  },
+  {
+    checks: ['a task gate', 'a gate of 16 bits', 'a gate that ring 3 may not use'],
+    manual: 'Vol. 3A, 6.13: the index in an error code is the vector, also in long mode',
+  },
+  {
+    checks: ['limits hold', 'behind the limit alone', 'a null selector in compat'],
+    manual: NO_LIMITS,
+  },
+  {
+    checks: ['SFMASK clears flags'],
+    manual: 'AMD APM Vol. 3, SYSCALL: RFLAGS keeps what SFMASK does not clear, ZF and PF as well',
+  },
+  {
+    checks: ['CR8 has four bits'],
+    manual: 'Vol. 2B, MOV to CR8: bits 63 to 4 are reserved, #GP(0)',
+  },
+  {
+    checks: ['PS of the fourth', 'a reserved bit in', 'an address beyond'],
+    manual: 'Vol. 3A, 4.7: RSVD in an error code comes with P',
+  },
+];
+
 /** Kernels that TCG cannot run to their end, for the reason given. */
 export const NOT_COMPARED: Readonly<Record<string, string>> = { segments: NO_LIMITS };
 
@@ -100,6 +135,8 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
       manual: 'Vol. 3A, 4.10.1: CR4.PCIDE can be set with EFER.LMA alone',
     },
   ],
+  long4: LONG,
+  long5: LONG,
   v86: [
     {
       checks: ['a handler of ring 1 cannot'],

@@ -22,7 +22,7 @@ export function assemble(name: string, directory: string): string {
   const path = join(directory, `${name}.bin`);
   const source = join(import.meta.dirname, `${name}.asm`);
   const options = ['-f', 'bin', '-i', `${import.meta.dirname}/`, '-o', path];
-  execFileSync('nasm', [...options, source], { stdio: 'pipe' });
+  execFileSync('nasm', [...options, '-w-prefix-seg', source], { stdio: 'pipe' });
   return path;
 }
 
@@ -64,8 +64,8 @@ function plain(_key: string, value: unknown): unknown {
 }
 
 /** The same under QEMU. Its exit code says nothing: a kernel may end in a triple fault there. */
-export function runQemu(path: string, cpu: string): string[] {
-  const machine = ['-accel', 'tcg', '-cpu', cpu, '-m', '32', '-nodefaults', '-display', 'none'];
+export function runQemu(path: string): string[] {
+  const machine = ['-accel', 'tcg', '-cpu', 'max', '-m', '32', '-nodefaults', '-display', 'none'];
   const ports = ['-debugcon', 'stdio', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
   const result = spawnSync(QEMU, [...machine, ...ports, '-no-reboot', '-kernel', path], {
     encoding: 'latin1',

@@ -1,5 +1,12 @@
 /** What CPUID answers, as data built from a set of features. SDM Vol. 2A "CPUID"; APM Vol. 3, appendix E. */
 import type { CpuState } from '../cpu-state.ts';
+import {
+  compactedAreaBytes,
+  standardAreaBytes,
+  XCR0_AVX,
+  XCR0_PKRU,
+  xsaveComponents,
+} from '../fpu/xsave.ts';
 import { STATE } from '../state.ts';
 import { CR4, PHYSICAL_ADDRESS_BITS } from '../system/control-bits.ts';
 import { canonicalFeature, FEATURE_BITS, type Register } from './features.ts';
@@ -48,10 +55,6 @@ const CACHE_LINE_BYTES = 64;
 /** Bits of leaf 1 EDX that AMD repeats in leaf 80000001h. */
 const REPEATED_EDX = 0x0183_f3ff;
 
-const XSAVE_LEGACY_BYTES = 576;
-const AVX_BYTES = 256;
-const XCR0_AVX = 4;
-
 /** Cache levels for leaf 8000001Dh: type and level, ways, sets. */
 const CACHES: readonly (readonly [typeAndLevel: number, ways: number, sets: number])[] = [
   [0x121, 8, 64], // 32 KiB data
@@ -91,7 +94,9 @@ export class CpuModel {
 
   /** XCR0 bits that XSETBV accepts. */
   get supportedXcr0(): number {
-    return this.features.has('avx') ? 7 : 3;
+    return (
+      3 | (this.features.has('avx') ? XCR0_AVX : 0) | (this.features.has('pku') ? XCR0_PKRU : 0)
+    );
   }
 
   /** `state` gives the bits that follow control registers (OSXSAVE, OSPKE, size of the XSAVE area). */
@@ -163,18 +168,18 @@ export class CpuModel {
   /** Leaf Dh: sizes of the XSAVE area. */
   #stateComponents(state: CpuState, subleaf: number): CpuidResult {
     if (!this.features.has('xsave')) return [0, 0, 0, 0];
-    const avx = (this.supportedXcr0 & XCR0_AVX) !== 0;
-    const enabled = (state.get32(STATE.xcr0) & XCR0_AVX) !== 0;
-    const current = XSAVE_LEGACY_BYTES + (enabled ? AVX_BYTES : 0);
+    const supported = this.supportedXcr0;
+    const enabled = state.get32(STATE.xcr0);
     switch (subleaf) {
       case 0:
-        return [this.supportedXcr0, current, XSAVE_LEGACY_BYTES + (avx ? AVX_BYTES : 0), 0];
+        return [supported, standardAreaBytes(enabled), standardAreaBytes(supported), 0];
       case 1:
-        return [this.#bits(0xd, 1, 'eax'), current, 0, 0];
-      case 2:
-        return avx ? [AVX_BYTES, XSAVE_LEGACY_BYTES, 0, 0] : [0, 0, 0, 0];
-      default:
-        return [0, 0, 0, 0];
+        return [this.#bits(0xd, 1, 'eax'), compactedAreaBytes(enabled), 0, 0];
+      default: {
+        const component = xsaveComponents.find(({ bit }) => bit === subleaf);
+        const exists = component !== undefined && ((supported >>> subleaf) & 1) !== 0;
+        return exists ? [component.bytes, component.offset, 0, 0] : [0, 0, 0, 0];
+      }
     }
   }
 

@@ -13,7 +13,9 @@ const SYSTEM = `fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 c
 
 const V2 = 'cx16 lahf_lm popcnt pni ssse3 sse4_1 sse4_2';
 const V3 = 'avx avx2 bmi1 bmi2 f16c fma abm movbe';
-const BEYOND = 'aes pclmulqdq sha_ni adx vaes vpclmulqdq rdrand rdseed';
+const BEYOND = 'aes pclmulqdq sha_ni adx vaes vpclmulqdq rdrand rdseed pku';
+/** Implemented, and no part of any level: it changes how kernels lay out their memory. */
+const ON_DEMAND = ['la57'];
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
@@ -35,6 +37,7 @@ const REQUIRES: Readonly<Record<string, readonly string[]>> = {
   f16c: ['avx'],
   vaes: ['avx', 'aes'],
   vpclmulqdq: ['avx', 'pclmulqdq'],
+  pku: ['xsave'],
   xsaveopt: ['xsave'],
   xsavec: ['xsave'],
   xgetbv1: ['xsave'],
@@ -72,7 +75,7 @@ function applyChange(features: Set<string>, change: string): void {
     );
   }
   if (sign === '-') features.delete(name);
-  else if (!LEVELS.max.includes(name)) throw notYet(name);
+  else if (!LEVELS.max.includes(name) && !ON_DEMAND.includes(name)) throw notYet(name);
   else addWithNeeds(features, name);
 }
 

@@ -27,6 +27,7 @@ import { MXCSR_INITIAL } from './words.ts';
 export const XCR0_X87 = 1 << 0;
 export const XCR0_SSE = 1 << 1;
 export const XCR0_AVX = 1 << 2;
+export const XCR0_PKRU = 1 << 9;
 
 export const XSAVE_HEADER = 512;
 export const XSAVE_EXTENDED = 576;
@@ -74,8 +75,25 @@ const avxComponent: XsaveComponent = {
   },
 };
 
+const pkruComponent: XsaveComponent = {
+  bit: 9,
+  name: 'pkru',
+  offset: XSAVE_EXTENDED + 256,
+  bytes: 8,
+  inUse: (state) => state.get32(STATE.pkru) !== 0,
+  store: (state, region) => {
+    const view = new DataView(region.buffer, region.byteOffset, 8);
+    view.setUint32(0, state.get32(STATE.pkru), true);
+    view.setUint32(4, 0, true);
+  },
+  load: (state, region) => {
+    const view = region === undefined ? undefined : new DataView(region.buffer, region.byteOffset);
+    state.set32(STATE.pkru, view?.getUint32(0, true) ?? 0);
+  },
+};
+
 /** Every extended component this processor has, by rising bit. */
-export const xsaveComponents: readonly XsaveComponent[] = [avxComponent];
+export const xsaveComponents: readonly XsaveComponent[] = [avxComponent, pkruComponent];
 
 /** Bytes of an area in the standard form with the components of `mask` (CPUID.0Dh:0.EBX). */
 export function standardAreaBytes(mask: number): number {
@@ -219,12 +237,15 @@ function restore(cpu: Cpu, address: bigint, mode: number, compactedOnly: boolean
     mxcsr = MXCSR_INITIAL;
   }
 
+  const keys = state.get32(STATE.pkru);
   if ((wanted & XCR0_X87) !== 0) restoreX87(state, head, (loaded & XCR0_X87) !== 0, mode);
   if ((wanted & XCR0_SSE) !== 0) restoreXmm(state, head, (loaded & XCR0_SSE) !== 0, mode);
   state.set32(STATE.mxcsr, mxcsr);
   for (const component of xsaveComponents) {
     if ((wanted & (1 << component.bit)) !== 0) component.load(state, area.get(component), mode);
   }
+  // Cached translations carry the rights of their keys.
+  if (state.get32(STATE.pkru) !== keys) cpu.flushTlb('all');
 }
 
 /** #GP(0) for a header that breaks the rules of the form it claims. */
@@ -300,7 +321,8 @@ function xgetbv(cpu: Cpu, mode: number): void {
 
 /** Components that XCR0 may enable on this processor. */
 function supportedComponents(cpu: Cpu): number {
-  return XCR0_X87 | XCR0_SSE | (cpu.hasFeature('avx') ? XCR0_AVX : 0);
+  const keys = cpu.hasFeature('pku') ? XCR0_PKRU : 0;
+  return XCR0_X87 | XCR0_SSE | (cpu.hasFeature('avx') ? XCR0_AVX : 0) | keys;
 }
 
 /** XSETBV: sets XCR0; #GP(0) for what does not exist or does not go together. */

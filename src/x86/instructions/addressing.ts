@@ -1,5 +1,4 @@
 import type { FieldRef, Value } from '../../ir/mod.ts';
-import { GP } from '../fault.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
 import { ES, segmentBaseOffset } from '../state.ts';
@@ -35,7 +34,7 @@ export function extraAddress(b: Semantics, offset: Value): Value {
 
 /**
  * Near branches through a register or memory raise #GP on a target that is not canonical before they
- * change anything. SDM Vol. 1, 3.3.7.1. Linear addresses have 48 bits. Outside 64-bit mode the target must
+ * change anything. SDM Vol. 1, 3.3.7.1. Linear addresses have 48 bits, or 57. Outside 64-bit mode the target must
  * lie in the code segment.
  */
 export function checkTarget(b: Semantics, target: Value): void {
@@ -44,7 +43,8 @@ export function checkTarget(b: Semantics, target: Value): void {
     return;
   }
   const canonical = b.shrS(b.shl(target, b.i64(16)), b.i64(16));
-  b.if(b.ne(canonical, target), () => b.fault(GP));
+  // With 57 bits more addresses are canonical.
+  b.if(b.ne(canonical, target), () => b.helper('checkCanonical', target));
 }
 
 /** Linear address `delta` bytes after a memory operand; the effective address wraps at the address size. */

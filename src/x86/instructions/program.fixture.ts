@@ -15,10 +15,16 @@ import { stringRoutines } from '../helpers/string-routines.ts';
 import { buildMeaning } from '../meaning.ts';
 import { buildOpcodeTable } from '../opcode-table.ts';
 import { STATE } from '../state.ts';
+import { translationHelpers } from '../system/translation.ts';
 import { integerInstructions } from './integer.ts';
 
 const STATE_BYTES = 4096;
-const helpers = { ...integerHelpers, ...stringHelpers, ...stringRoutines };
+const helpers = {
+  ...integerHelpers,
+  ...stringHelpers,
+  ...stringRoutines,
+  ...translationHelpers,
+};
 const decoder = new Decoder(buildOpcodeTable(integerInstructions), () => true);
 
 /** Code segment attributes: 16-bit, 32-bit and 64-bit code; data segments with B clear and set. */

@@ -133,6 +133,9 @@ const invpcid = define(
   },
 );
 
+const rdpkru = define('rdpkru', [form('NP 0F 01 EE', '', 'cpuid:pku')], (b) => b.helper('rdpkru'));
+const wrpkru = define('wrpkru', [form('NP 0F 01 EF', '', 'cpuid:pku')], (b) => b.helper('wrpkru'));
+
 /** INVD, WBINVD: there is no cache to lose. */
 const cacheControl = define(
   'wbinvd',
@@ -204,6 +207,8 @@ export const systemControlInstructions: readonly Instruction[] = [
   arpl,
   invlpg,
   invpcid,
+  rdpkru,
+  wrpkru,
   cacheControl,
   hlt,
   cli,

@@ -11,7 +11,7 @@ import { shapesOf } from './every-shape.fixture.ts';
 import { instructions } from './mod.ts';
 
 /** Helpers that only check: they throw or change nothing. */
-const CHECKS = new Set(['trapGate', 'checkSegment']);
+const CHECKS = new Set(['trapGate', 'checkSegment', 'checkCanonical']);
 /** Helpers that never throw and change no more than the vector scratch fields. */
 const IN_SCRATCH = new Set([
   ...Object.keys(vectorIntegerHelpers),

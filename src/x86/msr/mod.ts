@@ -1,6 +1,7 @@
 /** Model-specific registers: one table, and the ranges that belong to others. SDM Vol. 4. */
 import type { Cpu } from '../cpu.ts';
 import { longModeMsrs } from './long-mode.ts';
+import { machineCheckMsrs } from './machine-check.ts';
 import { memoryTypeMsrs } from './memory-type.ts';
 import type { Msr } from './register.ts';
 import { timeMsrs } from './time.ts';
@@ -14,6 +15,7 @@ export const MSRS: ReadonlyMap<number, Msr> = new Map([
   ...longModeMsrs,
   ...timeMsrs,
   ...memoryTypeMsrs,
+  ...machineCheckMsrs,
   ...vendorMsrs,
 ]);
 

@@ -82,3 +82,36 @@ test('every state field behind an MSR lies in the state block', () => {
     assert.equal(typeof register.read(cpu), 'bigint', `${register.name} ${index.toString(16)}`);
   }
 });
+
+test('machine-check banks are always clear, and their controls are all or nothing', () => {
+  const cpu = new TestCpu('long');
+  const banks = Number((readMsr(cpu, 0x179) as bigint) & 0xffn);
+  assert.ok(banks > 0);
+  assert.equal(writeMsr(cpu, 0x179, 0n), false);
+  for (let bank = 0; bank < banks; bank++) {
+    const first = 0x400 + 4 * bank;
+    assert.equal(writeMsr(cpu, first, BigInt.asUintN(64, -1n)), true);
+    assert.equal(readMsr(cpu, first), BigInt.asUintN(64, -1n));
+    assert.equal(writeMsr(cpu, first, 5n), false);
+    assert.equal(readMsr(cpu, first + 1), 0n);
+    assert.equal(writeMsr(cpu, first + 1, 0n), true);
+    assert.equal(writeMsr(cpu, first + 1, 1n), false);
+  }
+  assert.equal(readMsr(cpu, 0x400 + 4 * banks), undefined);
+  assert.equal(readMsr(new TestCpu('long', 'v2,-mca'), 0x179), undefined);
+});
+
+test('performance counters read as zero, where RDPMC may read them', () => {
+  const cpu = new TestCpu('long');
+  const { state } = cpu;
+  writeMsr(cpu, 0xc001_0004, 77n);
+  assert.equal(readMsr(cpu, 0xc001_0004), 0n);
+  state.setGpr(RAX, 5n);
+  cpu.run('rdpmc');
+  assert.deepEqual([state.gpr(RAX), state.gpr(RDX)], [0n, 0n]);
+  state.setGpr(RCX, 4n);
+  assert.equal(faultOf(() => cpu.run('rdpmc')).vector, GP);
+  state.setGpr(RCX, 0n);
+  state.cpl = 3;
+  assert.equal(faultOf(() => cpu.run('rdpmc')).vector, GP);
+});

@@ -1,18 +1,15 @@
 /**
- * Registers of AMD processors that operating systems read without asking CPUID first, machine check,
- * and the base of the local APIC. APM Vol. 2, appendix A; Linux arch/x86/kernel/cpu/amd.c.
+ * Registers of AMD processors that operating systems read without asking CPUID first, performance counters
+ * that never count, and the base of the local APIC. APM Vol. 2, appendix A; Linux arch/x86/kernel/cpu/amd.c.
  */
 import { STATE } from '../state.ts';
-import { constant, field, type Msr, type MsrTable, readOnly, withFeature } from './register.ts';
+import { constant, field, type Msr, type MsrTable, withFeature } from './register.ts';
 
 const apicBase: Msr = {
   name: 'APIC_BASE',
   read: (cpu) => cpu.interrupts.readApicBase(),
   write: (cpu, value) => cpu.interrupts.writeApicBase(value),
 };
-
-/** No machine-check banks; MCG_STATUS and MCG_CTL are quiet. */
-const MCG_CAP = 0n;
 
 /** TscFreqSel: the TSC counts at the P0 frequency. */
 const HWCR = 1n << 24n;
@@ -25,11 +22,18 @@ const PATCH_LEVEL = 0x0b00_2151n;
 /** IA32_XSS: no supervisor state component exists. */
 const xss = field('XSS', STATE.xss, (_cpu, value) => value === 0n);
 
+/** The four counters that every AMD processor has, and what they would count. */
+const performanceCounters: MsrTable = [0, 1, 2, 3].flatMap(
+  (order): MsrTable => [
+    [0xc001_0000 + order, constant(`PERF_CTL${order}`)],
+    [0xc001_0004 + order, constant(`PERF_CTR${order}`)],
+  ],
+);
+
 export const vendorMsrs: MsrTable = [
+  ...performanceCounters,
   [0x1b, apicBase],
   [0x8b, constant('PATCH_LEVEL', PATCH_LEVEL)],
-  [0x179, readOnly('MCG_CAP', MCG_CAP)],
-  [0x17a, constant('MCG_STATUS')],
   [0x1a0, field('MISC_ENABLE', STATE.miscEnable)],
   [0x1d9, constant('DEBUG_CTL')],
   [0x1db, constant('LAST_BRANCH_FROM')],

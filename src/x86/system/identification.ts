@@ -3,6 +3,7 @@ import type { Cpu, Helper } from '../cpu.ts';
 import { GP, GuestFault } from '../fault.ts';
 import { readMsr, writeMsr } from '../msr/mod.ts';
 import { RAX, RBX, RCX, RDX, STATE } from '../state.ts';
+import { CR4 } from './control-bits.ts';
 
 function cpuid(cpu: Cpu): void {
   const { state } = cpu;
@@ -39,17 +40,21 @@ function random(cpu: Cpu): void {
   cpu.state.set64(STATE.scratch + 8, bits === undefined ? 0n : 1n);
 }
 
+/** Performance counters are there and count nothing. SDM Vol. 2B "RDPMC"; APM Vol. 2, 13.2. */
+const PERFORMANCE_COUNTERS = 4;
+
+function rdpmc({ state }: Cpu): void {
+  const allowed = (state.get32(STATE.cr4) & CR4.PCE) !== 0 || state.cpl === 0;
+  if (!allowed || state.gpr32(RCX) >= PERFORMANCE_COUNTERS) throw new GuestFault(GP);
+  state.setGpr32(RAX, 0);
+  state.setGpr32(RDX, 0);
+}
+
 export const identificationHelpers: Record<string, Helper> = {
   cpuid: { params: [], run: cpuid },
   readTsc: { params: [], result: 'i64', run: timeStampCounter },
   random: { params: [], run: random },
   rdmsr: { params: [], run: rdmsr },
   wrmsr: { params: [], run: wrmsr },
-  /** No performance counter is announced. */
-  rdpmc: {
-    params: [],
-    run: () => {
-      throw new GuestFault(GP);
-    },
-  },
+  rdpmc: { params: [], run: rdpmc },
 };

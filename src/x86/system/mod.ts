@@ -8,6 +8,7 @@ import { identificationHelpers } from './identification.ts';
 import { interruptHelpers } from './interrupt.ts';
 import { iretHelpers } from './iret.ts';
 import { portHelpers } from './port-io.ts';
+import { protectionKeyHelpers } from './protection-keys.ts';
 import { segmentHelpers } from './segments.ts';
 import { syscallHelpers } from './syscall.ts';
 import { translationHelpers } from './translation.ts';
@@ -22,6 +23,7 @@ export const systemHelpers: Readonly<Record<string, Helper>> = {
   ...interruptHelpers,
   ...iretHelpers,
   ...portHelpers,
+  ...protectionKeyHelpers,
   ...segmentHelpers,
   ...syscallHelpers,
   ...tableHelpers,

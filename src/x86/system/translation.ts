@@ -54,7 +54,13 @@ function setAccessOverride(cpu: Cpu, on: number): void {
   cpu.redirect(cpu.nextRip());
 }
 
+/** #GP(0) for a target that is not canonical. */
+function checkCanonical(cpu: Cpu, target: bigint): void {
+  if (!isCanonical(cpu.state, target)) throw new GuestFault(GP);
+}
+
 export const translationHelpers: Record<string, Helper> = {
+  checkCanonical: { params: ['i64'], run: checkCanonical },
   invlpg: { params: ['i64'], run: invlpg },
   invpcid: { params: ['i64', 'i64'], run: invpcid },
   writeSegmentBase: { params: ['i32', 'i64'], run: writeSegmentBase },

@@ -1,0 +1,2 @@
+%define LEVELS 5
+%include "long.inc"
