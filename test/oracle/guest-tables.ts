@@ -95,7 +95,7 @@ export function writeGuestTables(write: (gpa: number, bytes: Uint8Array) => void
   for (const [slot, entry] of entries) set64(slot, entry);
 
   // the end of a case: HLT, which level 3 may not
-  write(EXIT32_ADDRESS, new Uint8Array(PAGE).fill(0xf4));
+  write(EXIT32_ADDRESS, Uint8Array.of(0xf4));
   write(END_PAGE, new Uint8Array(PAGE).fill(0xf4));
   write(HANDLERS, new Uint8Array(PAGE).fill(0xf4));
   write(STACK, new Uint8Array(PAGE).fill(1)); // written, so that it has a frame of its own
