@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Bus, type Device, unconnectedLine } from '../../src/bus/mod.ts';
+import { NorFlash } from '../../src/devices/flash/mod.ts';
 import { FwCfg } from '../../src/devices/fw-cfg/mod.ts';
 import { AtaDisk, AtapiCdrom, IdeController } from '../../src/devices/ide/mod.ts';
 import { MemoryDisk } from '../../src/devices/memory-disk.fixture.ts';
@@ -297,6 +298,22 @@ const subjects: Record<string, MakeSubject> = {
         driver.post(0, [writes(BUFFERS, 16)]);
       },
       change: () => driver.kick(0),
+    };
+  },
+  flash() {
+    const memory = { bytes: new Uint8Array(8192).fill(0xff), readable: true, changed: () => {} };
+    const device = new NorFlash({ name: 'flash', memory, blockBytes: 4096 });
+    return {
+      device,
+      prepare() {
+        device.registers.write(0, 1, 0x50);
+        device.registers.write(0, 1, 0xe8);
+        device.registers.write(0, 1, 3);
+      },
+      change() {
+        device.registers.write(0, 1, 0x12);
+        device.registers.write(1, 1, 0x34);
+      },
     };
   },
   'IDE controller'() {
