@@ -18,6 +18,8 @@ import type { Node, NodeTable } from './nodes.ts';
 /** Flags of open(2) that matter on the host. */
 export const HOST_FLAGS = O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC;
 const OWNER_READ_WRITE = 0o600;
+/** Entries of directories that are kept between readings; beyond, the oldest list is read anew when wanted. */
+const MAX_ENTRIES = 2 ** 20;
 
 /** An open file. After a restore it is opened when it is first used. */
 export class OpenFile {
@@ -63,6 +65,9 @@ export class OpenFiles {
   readonly #metadata: GuestMetadata;
   readonly #byId = new Map<number, OpenFile | OpenDirectory>();
   nextId = 1;
+  /** directories whose entries are kept, the oldest list first, and how many entries that is */
+  readonly #listed = new Set<OpenDirectory>();
+  #entries = 0;
 
   constructor(host: HostFolder, nodes: NodeTable, metadata: GuestMetadata) {
     this.#host = host;
@@ -113,6 +118,18 @@ export class OpenFiles {
     return directory;
   }
 
+  /** Keeps the entries of a directory while it is read, or lets them go. */
+  keepEntries(directory: OpenDirectory, entries: readonly HostEntry[] | undefined): void {
+    this.#entries += (entries?.length ?? 0) - (directory.entries?.length ?? 0);
+    directory.entries = entries;
+    this.#listed.delete(directory);
+    if (entries !== undefined) this.#listed.add(directory);
+    for (const oldest of this.#listed) {
+      if (this.#entries <= MAX_ENTRIES || oldest === directory) break;
+      this.keepEntries(oldest, undefined);
+    }
+  }
+
   /** Throws when the guest has as much open as it may. */
   expectRoom(): void {
     if (this.#byId.size >= Math.floor(this.#host.maxOpen / 2)) throw new FileError(ENFILE);
@@ -123,6 +140,7 @@ export class OpenFiles {
     if (file === undefined) return;
     this.#byId.delete(id);
     if (file instanceof OpenDirectory) {
+      this.keepEntries(file, undefined);
       file.node.readings--;
     } else {
       file.node.files.delete(file);

@@ -26,15 +26,12 @@ const open: Operation = ({ nodes, files, answer }, request) => {
 };
 
 /** The entries, as they were when the guest last began at the start. */
-function entriesOf(
-  { host, nodes }: Share,
-  directory: OpenDirectory,
-  from: number,
-): readonly HostEntry[] {
-  if (from === 0 || directory.entries === undefined) {
-    directory.entries = [HERE, ABOVE, ...host.readDirectory(nodes.descriptorOf(directory.node))];
-  }
-  return directory.entries;
+function entriesOf(share: Share, directory: OpenDirectory, from: number): readonly HostEntry[] {
+  if (from > 0 && directory.entries !== undefined) return directory.entries;
+  const { host, nodes, files } = share;
+  const entries = [HERE, ABOVE, ...host.readDirectory(nodes.descriptorOf(directory.node))];
+  files.keepEntries(directory, entries);
+  return entries;
 }
 
 function read(share: Share, request: Request, withAttributes: boolean): number {
@@ -43,6 +40,7 @@ function read(share: Share, request: Request, withAttributes: boolean): number {
   const from = request.u64();
   const end = answer.position + Math.min(request.u32(), answer.room);
   const entries = entriesOf(share, directory, from);
+  if (from >= entries.length) files.keepEntries(directory, undefined); // read to its end
   const descriptor = nodes.descriptorOf(directory.node);
   for (let index = from; index < entries.length; index++) {
     const entry = entries[index] as HostEntry;

@@ -57,6 +57,17 @@ test('lines that are none count for nothing, and waste is cleared away', () => {
   assert.equal(readFileSync(file.path, 'utf8'), '["1:2:3",{"uid":6}]\n');
 });
 
+test('a file whose owner changes all the time does not fill the host’s disk', () => {
+  using file = place();
+  const metadata = new MetadataFile(file.path, fail);
+  for (let uid = 0; uid < 1500; uid++) {
+    metadata.records.set('1:2:3', { uid });
+    metadata.changed('1:2:3');
+  }
+  assert.ok(readFileSync(file.path, 'utf8').split('\n').length < 1100);
+  assert.equal(new MetadataFile(file.path, fail).records.get('1:2:3')?.uid, 1499);
+});
+
 test('a place that cannot be written is told of once', () => {
   using file = place();
   const errors: Error[] = [];

@@ -36,6 +36,8 @@ export class MetadataFile implements MetadataStore {
   readonly #path: string;
   readonly #failed: (error: Error) => void;
   #hasFailed = false;
+  /** lines in the file */
+  #lines = 0;
 
   /** @param failed told once when records cannot be kept; they hold for this run then */
   constructor(path: string, failed: (error: Error) => void) {
@@ -49,6 +51,8 @@ export class MetadataFile implements MetadataStore {
     this.#guard(() => {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
       appendFileSync(this.#path, text, { mode: 0o600 });
+      this.#lines++;
+      this.#clearWaste();
     });
   }
 
@@ -62,7 +66,8 @@ export class MetadataFile implements MetadataStore {
     }
     const lines = text.split('\n').filter((each) => each !== '');
     for (const each of lines) this.#take(each);
-    if (lines.length > 4 * this.records.size + MAX_WASTE) this.#rewrite();
+    this.#lines = lines.length;
+    this.#clearWaste();
   }
 
   /** A line that was cut short, by a host that lost power, counts for nothing. */
@@ -80,11 +85,13 @@ export class MetadataFile implements MetadataStore {
     else this.records.set(key, record as MetadataRecord);
   }
 
-  #rewrite(): void {
+  #clearWaste(): void {
+    if (this.#lines <= 4 * this.records.size + MAX_WASTE) return;
     const temporary = `${this.#path}.${process.pid}`;
     const lines = [...this.records].map((entry) => `${JSON.stringify(entry)}\n`);
     writeFileSync(temporary, lines.join(''), { mode: 0o600 });
     renameSync(temporary, this.#path);
+    this.#lines = lines.length;
   }
 
   #guard(work: () => void): void {

@@ -62,7 +62,10 @@ export class NodeFolder implements HostFolder {
     this.root = openSync(path, O_PATH | O_DIRECTORY);
     this.isReadOnly = readOnly;
     this.#syncer = syncer;
-    this.maxOpen = Math.max(64, Math.floor((openFilesLimit() * 3) / 4 / folders));
+    this.maxOpen = Math.max(
+      64,
+      Math.min(2 ** 16, Math.floor((openFilesLimit() * 3) / 4 / folders)),
+    );
   }
 
   now(): number {
