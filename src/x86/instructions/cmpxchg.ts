@@ -40,7 +40,7 @@ export const cmpxchg = define(
 /** CMPXCHG8B: EDX:EAX with a quadword, ECX:EBX the new value; ZF alone. SDM Vol. 2A "CMPXCHG8B". */
 export const cmpxchg8b = define(
   'cmpxchg8b',
-  [form('0F C7 /1', 'Mq', 'lock')],
+  [form('0F C7 /1', 'Mq', 'lock', 'cpuid:cx8')],
   (b, [destination]) => {
     const pair = (high: number, low: number) =>
       b.or(b.shl(b.readGpr(high, 64), b.i64(32)), b.readGprUnsigned(low, 32));

@@ -14,7 +14,7 @@ export const sfence = define('sfence', [form('NP 0F AE /7 mod=3')], () => {});
  */
 export const clflush = define(
   'clflush',
-  [form('NP 0F AE /7 mod!=3', 'Mb')],
+  [form('NP 0F AE /7 mod!=3', 'Mb', 'cpuid:clflush')],
   (_b, [line]) => void line.read(),
 );
 export const clflushopt = define(

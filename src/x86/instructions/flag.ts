@@ -1,4 +1,4 @@
-import { define, form, type Instruction } from '../form.ts';
+import { define, type Form, form, type Instruction } from '../form.ts';
 import { RAX, STATE } from '../state.ts';
 import { lowFlagBits, setLowFlagBits } from './flag-bits.ts';
 
@@ -16,11 +16,16 @@ export const std = define('std', [form('FD')], (b) => {
   b.writeField32(STATE.eflags, b.or(b.readField32(STATE.eflags), b.i32(DIRECTION)));
 });
 
+/** LAHF and SAHF came to 64-bit mode later, with a feature of their own. */
+function inLongMode(opcode: string): Form[] {
+  return [form(opcode, '', 'no64'), form(opcode, '', 'only64', 'cpuid:lahf_lm')];
+}
+
 /** LAHF: AH ← SF ZF 0 AF 0 PF 1 CF. SDM Vol. 2A "LAHF". */
-export const lahf = define('lahf', [form('9F')], (b) => b.writeHighByte(RAX, lowFlagBits(b)));
+export const lahf = define('lahf', inLongMode('9F'), (b) => b.writeHighByte(RAX, lowFlagBits(b)));
 
 /** SAHF: SF, ZF, AF, PF, CF from AH. SDM Vol. 2B "SAHF". */
-export const sahf = define('sahf', [form('9E')], (b) => setLowFlagBits(b, b.readHighByte(RAX)));
+export const sahf = define('sahf', inLongMode('9E'), (b) => setLowFlagBits(b, b.readHighByte(RAX)));
 
 /** SALC, undocumented: AL ← CF ? FFH : 0. */
 export const salc = define('salc', [form('D6', '', 'no64')], (b) => {

@@ -72,7 +72,7 @@ function requireTimeStamp(b: Semantics): void {
   b.if(b.and(b.ne(disabled, b.i32(0)), b.ne(user, b.i32(0))), () => b.fault(GP));
 }
 
-const rdtsc = define('rdtsc', [form('0F 31')], (b) => {
+const rdtsc = define('rdtsc', [form('0F 31', '', 'cpuid:tsc')], (b) => {
   requireTimeStamp(b);
   writeEdxEax(b, b.call('readTsc', 'i64'));
 });
