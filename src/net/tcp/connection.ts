@@ -312,7 +312,7 @@ export class TcpConnection {
     this.#next = acknowledgement;
     this.#highest = acknowledgement;
     this.#open();
-    this.#acknowledge();
+    this.#ackSoon('now'); // data that waits already carries it
     this.#transmit();
   }
 
@@ -460,7 +460,9 @@ export class TcpConnection {
     this.#finReceived = true;
     this.#finSentBeforePeer = this.#isFinSent;
     this.#outOfOrder.clear();
-    this.#acknowledge();
+    // Our own FIN often follows at once, and carries it.
+    if (this.#isFinSent) this.#acknowledge();
+    else this.#ackSoon('soon');
     this.#events.ended();
     if (this.#isFinAcknowledged) this.#finish();
   }
