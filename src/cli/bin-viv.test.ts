@@ -29,7 +29,7 @@ function findOlderNode(): string | undefined {
     });
 }
 
-describe('bin/viv', { timeout: 20_000 }, () => {
+describe('bin/viv', { timeout: 300_000 }, () => {
   test('prints no warnings', () => {
     const { status, stderr } = spawnSync(process.execPath, [binViv, '--version']);
     assert.equal(stderr.toString(), '');

@@ -14,7 +14,7 @@ import {
 
 const hasPseudoTerminals = spawnSync('script', ['--version']).status === 0;
 
-describe('viv run', { timeout: 60_000 }, () => {
+describe('viv run', { timeout: 300_000 }, () => {
   test('hands standard input to the guest and only guest bytes to standard output', async () => {
     using place = new Workplace();
     const viv = spawnViv('run', '--kernel', place.kernel, '--cmdline', 'a b');
@@ -189,6 +189,7 @@ describe('viv run', { timeout: 60_000 }, () => {
     ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],
     ['an option without its value', ['--kernel'], /'--kernel <file>' argument missing/],
     ['an unknown engine', ['--engine', 'warp'], /'warp' is invalid. Allowed choices are auto/],
+    ['a trace of nothing', ['--kernel', '@', '--trace', 'warm'], /trace: must be hottest/],
     ['a planned engine', ['--kernel', '@', '--engine', 'kvm'], /"kvm" is not there yet/],
     ['a timeout that is no number', ['--timeout', 'soon'], /'soon' is invalid/],
     ['firmware', ['--firmware', 'ovmf'], /--firmware: .* not there yet/],
@@ -257,7 +258,7 @@ describe('viv run', { timeout: 60_000 }, () => {
   });
 });
 
-describe('viv run on a terminal', { timeout: 60_000, skip: !hasPseudoTerminals }, () => {
+describe('viv run on a terminal', { timeout: 300_000, skip: !hasPseudoTerminals }, () => {
   const leaving: readonly [how: string, keys: string][] = [
     ['Ctrl-] twice', '\x1d\x1d'],
     ['~. after a newline', 'x\r~.'],

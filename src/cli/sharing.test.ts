@@ -13,7 +13,7 @@ async function refusal(...words: string[]): Promise<string> {
   return stderr;
 }
 
-describe('sharing with the guest', { timeout: 60_000 }, () => {
+describe('sharing with the guest', { timeout: 300_000 }, () => {
   test('folders are named on the kernel’s command line, after what the user wrote there', async () => {
     using place = new Workplace();
     const viv = spawnViv(

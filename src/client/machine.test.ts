@@ -10,7 +10,7 @@ function create(options: MachineOptions = {}): Promise<Machine> {
   return Machine.create({ kernel: Uint8Array.of(1), cmdline: 'hello', boardModule, ...options });
 }
 
-describe('Machine', { timeout: 30_000 }, () => {
+describe('Machine', { timeout: 300_000 }, () => {
   test('starts, talks on its console, and ends when the guest powers off', async () => {
     await using machine = await create();
     assert.equal(machine.state, 'created');

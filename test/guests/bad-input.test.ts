@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { stockBzImage, stockElf, Workplace } from './images.ts';
 import { runViv } from './session.ts';
 
-describe('bad input', { timeout: 240_000 }, () => {
+describe('bad input', { timeout: 600_000 }, () => {
   const place = new Workplace();
   const leftovers = join(place.path, 'tmp');
   let elf: Uint8Array;

@@ -13,7 +13,7 @@ import { testTerminal } from './default-guest/terminal.ts';
 
 const MIB = 2 ** 20;
 
-describe('the default guest', { timeout: 900_000, skip: noTerminal }, () => {
+describe('the default guest', { timeout: 1_200_000, skip: noTerminal }, () => {
   const guest = new DefaultGuest();
 
   before(() => guest.start());

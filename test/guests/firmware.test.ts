@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Workplace } from './images.ts';
 import { assemble, cannotAssemble } from './kernels/assemble.ts';
-import { runViv } from './session.ts';
+import { engineArguments, runViv } from './session.ts';
 
-describe('an image of 64 KiB as firmware', { timeout: 120_000, skip: cannotAssemble }, () => {
+describe('an image of 64 KiB as firmware', { timeout: 600_000, skip: cannotAssemble }, () => {
   const place = new Workplace();
   let image: string;
 
@@ -15,10 +15,10 @@ describe('an image of 64 KiB as firmware', { timeout: 120_000, skip: cannotAssem
   after(() => place[Symbol.dispose]());
 
   // The image ends with the number of the step that went wrong, or 0x55.
-  for (const engine of ['interp', 'reference', 'bt']) {
+  for (const engine of ['interp', 'reference', 'bt', 'eager']) {
     test(`walks through all modes of the processor with the engine ${engine}`, async () => {
-      const options = ['--firmware', image, '--memory', '64M', '--engine', engine, '--debug-exit'];
-      await using viv = runViv(options);
+      const options = ['--firmware', image, '--memory', '64M', '--debug-exit'];
+      await using viv = runViv([...options, ...engineArguments(engine)]);
       const { code } = await viv.ended;
       assert.equal(code, (0x55 << 1) | 1);
     });
@@ -32,7 +32,7 @@ describe('an image of 64 KiB as firmware', { timeout: 120_000, skip: cannotAssem
   });
 });
 
-describe('SeaBIOS', { timeout: 120_000, skip: cannotAssemble }, () => {
+describe('SeaBIOS', { timeout: 600_000, skip: cannotAssemble }, () => {
   const place = new Workplace();
   let disk: string;
 
@@ -45,7 +45,7 @@ describe('SeaBIOS', { timeout: 120_000, skip: cannotAssemble }, () => {
     test(`starts the boot sector of a disk on the bus ${bus}, and shows its screen`, async () => {
       await using viv = runViv([
         ...['--firmware', 'seabios', '--disk', `${disk},bus=${bus},format=raw,readonly`],
-        ...['--debug-exit', '--console', 'vga', '--timeout', '60'],
+        ...['--debug-exit', '--console', 'vga', '--timeout', '300'],
       ]);
       const { code, output, errors } = await viv.ended;
       assert.equal(code, (0x2a << 1) | 1, errors);

@@ -7,7 +7,7 @@ import { expectSuccess, hostTool, noDiskTools } from './host-tools.ts';
 import { busybox, obedientInitrd, stockBzImage, stockElf, Workplace } from './images.ts';
 import { runViv, type Session } from './session.ts';
 
-describe('a stock kernel in a file', { timeout: 400_000 }, () => {
+describe('a stock kernel in a file', { timeout: 600_000 }, () => {
   const place = new Workplace();
   after(() => place[Symbol.dispose]());
 
@@ -44,7 +44,7 @@ describe('a stock kernel in a file', { timeout: 400_000 }, () => {
 
     const boot = (): Session =>
       runViv([
-        ...['--kernel', kernel, '--disk', `${image},bus=nvme`, '--no-reboot', '--timeout', '200'],
+        ...['--kernel', kernel, '--disk', `${image},bus=nvme`, '--no-reboot', '--timeout', '500'],
         ...['--cmdline', 'console=ttyS0 quiet panic=-1 root=/dev/nvme0n1 rw init=/bin/sh'],
       ]);
 

@@ -117,7 +117,7 @@ describe('a guest in trouble', { timeout: 600_000, skip: noDiskTools }, () => {
   }
 });
 
-test('a port of the host that is taken is told in one sentence', { timeout: 60_000 }, async () => {
+test('a port of the host that is taken is told in one sentence', { timeout: 600_000 }, async () => {
   const taken = createTcpServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   const { port } = taken.address() as { port: number };

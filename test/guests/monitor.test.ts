@@ -7,9 +7,9 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Workplace } from './images.ts';
 import { buildKernel, cannotBuild } from './kernels/build.ts';
-import { binViv, quote, runViv, runVivOnTerminal, Session } from './session.ts';
+import { binViv, engineArguments, quote, runViv, runVivOnTerminal, Session } from './session.ts';
 
-describe('a multiboot kernel', { timeout: 120_000, skip: cannotBuild }, () => {
+describe('a multiboot kernel', { timeout: 600_000, skip: cannotBuild }, () => {
   const place = new Workplace();
   let kernel: string;
 
@@ -33,12 +33,26 @@ describe('a multiboot kernel', { timeout: 120_000, skip: cannotBuild }, () => {
     assert.equal((await viv.ended).code, 124);
   });
 
-  test('finds its memory, and in none of it what it did not write', async () => {
-    await using viv = runViv(['--kernel', kernel, '--memory', '40M', '--debug-exit']);
+  for (const engine of ['bt', 'eager', 'interp']) {
+    test(`finds its memory, and in none of it what it did not write, with ${engine}`, async () => {
+      const options = ['--kernel', kernel, '--memory', '40M', '--debug-exit'];
+      await using viv = runViv([...options, ...engineArguments(engine)]);
+      viv.type('me0');
+      const { code, output } = await viv.ended;
+      assert.equal(output, 'monitor\nM');
+      assert.equal(code, 0x61);
+    });
+  }
+
+  test('a trace of what it ran is written at the end', async () => {
+    const trace = join(place.path, 'trace');
+    const options = ['--kernel', kernel, '--memory', '40M', '--debug-exit', '--stats'];
+    await using viv = runViv([...options, '--trace', 'hottest=2', '--trace-file', trace]);
     viv.type('me0');
-    const { code, output } = await viv.ended;
-    assert.equal(output, 'monitor\nM');
+    const { code, errors } = await viv.ended;
     assert.equal(code, 0x61);
+    assert.match(readFileSync(trace, 'utf8'), /^Where instructions were spent.* at regions\):\n/);
+    assert.equal(JSON.parse(errors).trace, undefined, 'statistics stay one line');
   });
 
   for (const [name, letter] of [

@@ -139,17 +139,25 @@ function literal(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
+/**
+ * Arguments that choose an engine: its name, or `eager` for `bt` that translates everything before it
+ * first runs.
+ */
+export function engineArguments(engine: string): string[] {
+  return engine === 'eager' ? ['--engine', 'bt', '--eager'] : ['--engine', engine];
+}
+
 /** Arguments that the environment adds to each `viv run`: `VIV_TEST_ENGINE=interp`. */
-function engineArguments(): string[] {
+function environmentArguments(): string[] {
   const engine = process.env['VIV_TEST_ENGINE'];
-  return engine === undefined || engine === '' ? [] : ['--engine', engine];
+  return engine === undefined || engine === '' ? [] : engineArguments(engine);
 }
 
 /** `viv run` with these arguments, on pipes. */
 export function runViv(arguments_: readonly string[], options?: SessionOptions): Session {
   return new Session(
     process.execPath,
-    [binViv, 'run', ...engineArguments(), ...arguments_],
+    [binViv, 'run', ...environmentArguments(), ...arguments_],
     options,
   );
 }
@@ -160,7 +168,7 @@ export function runViv(arguments_: readonly string[], options?: SessionOptions):
  * `modes M` again. The process id is in the line `pid P`.
  */
 export function runVivOnTerminal(arguments_: readonly string[], options?: SessionOptions): Session {
-  const words = [process.execPath, binViv, 'run', ...engineArguments(), ...arguments_];
+  const words = [process.execPath, binViv, 'run', ...environmentArguments(), ...arguments_];
   const command = [
     'echo "modes $(stty -g)"',
     `sh -c 'echo "pid $$"; exec "$@"' sh ${words.map(quote).join(' ')}`,

@@ -41,7 +41,7 @@ const wires: Readonly<Record<string, WireSettings>> = {
   'a wire that repeats and reorders': { late: 0.2, repeat: 0.1 },
 };
 
-describe('TCP against Linux', { skip: whyNot(), timeout: 300_000 }, () => {
+describe('TCP against Linux', { skip: whyNot(), timeout: 600_000 }, () => {
   for (const [name, wire] of Object.entries(wires)) {
     const bytes = (wire.loss ?? 0) > 0 ? 1 << 20 : FILE.length;
 

@@ -7,8 +7,10 @@
  * second kind, which runs one engine in one mode:
  *
  *   node test/oracle/fuzz.ts --cases 100000 [--engine handlers|regions|reference]
- *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32] [--raw]
+ *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32] [--raw] [--check]
  *
+ * --check compares with our own reference instead of the host's processor, on any host: regions, translated
+ * before they first run, and the reference execute the same programs side by side.
  * WORD is part of a form (`add`, `0F 38`), or of an attribute (`sse`, `fpu`, `cpuid:sse4_1`).
  * --raw runs random bytes instead of instructions made from the forms.
  * --case runs one case of the seed and prints it whole; give the same --only as the run that found it.
@@ -34,25 +36,33 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '20' },
     cases: { type: 'string', default: '100000' },
-    engine: { type: 'string', default: 'handlers' },
+    engine: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     only: { type: 'string' },
     case: { type: 'string' },
     bits: { type: 'string', default: '64' },
     raw: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
     show: { type: 'string', default: '20' },
   },
 });
 const seed = Number(values.seed);
 const bits = values.bits === '32' ? 32 : 64;
-const native = NativeProcessor.open();
-if (typeof native === 'string') {
-  console.error(`The oracle ${native}.`);
+const host = NativeProcessor.open();
+if (typeof host === 'string' && !values.check) {
+  console.error(`The oracle ${host}; --check asks our own reference instead.`);
   process.exit(1);
 }
-const company = templatesOf(instructions).filter(
-  (each) => !skipReason(each, native.features, bits),
-);
+/** A processor with everything that instructions may ask for. */
+class EveryFeature extends Set<string> {
+  override has(): boolean {
+    return true;
+  }
+}
+const features = typeof host === 'string' ? new EveryFeature() : host.features;
+const native: Processor =
+  values.check || typeof host === 'string' ? new EngineProcessor('reference') : host;
+const company = templatesOf(instructions).filter((each) => !skipReason(each, features, bits));
 const only = values.only?.toLowerCase();
 const templates =
   only === undefined
@@ -64,18 +74,18 @@ if (templates.length === 0) {
 }
 const make = (number: number) =>
   values.raw
-    ? generateRawCase(seed, number, native.features, bits)
+    ? generateRawCase(seed, number, features, bits)
     : generateCase(seed, number, templates, company, bits);
 
 if (isLongRun()) process.exit((await runRota(Number(values.seconds), seed)) === 0 ? 0 : 1);
 
-const processor = open(values.engine);
+const processor = open(values.engine ?? (values.check ? 'regions' : 'handlers'));
 if (values.case !== undefined) showOne(native, processor, Number(values.case), templates);
 else huntAll(native, processor, Number(values.cases), templates);
 
 /** Without a word about engine, mode or cases, everything is run. */
 function isLongRun(): boolean {
-  const single = /^--(cases|engine|only|case|bits|raw|show)\b/;
+  const single = /^--(cases|engine|only|case|bits|raw|show|check)\b/;
   return !process.argv.slice(2).some((word) => single.test(word));
 }
 
@@ -88,7 +98,7 @@ function open(name: string): Processor {
 }
 
 function huntAll(
-  native: NativeProcessor,
+  native: Processor,
   processor: Processor,
   count: number,
   templates: readonly Template[],
@@ -117,14 +127,14 @@ function huntAll(
   }
   const seconds = (performance.now() - start) / 1000;
   console.log(
-    `${processor.name}: ${result.cases} cases over ${templates.length} forms, seed ${seed}, ` +
+    `${processor.name} beside ${native.name}: ${result.cases} cases over ${templates.length} forms, seed ${seed}, ` +
       `${result.different} differ in ${result.failures.length} ways; ${seconds.toFixed(1)} s`,
   );
   process.exitCode = result.different === 0 ? 0 : 1;
 }
 
 function showOne(
-  native: NativeProcessor,
+  native: Processor,
   processor: Processor,
   number: number,
   templates: readonly Template[],
@@ -138,7 +148,7 @@ function showOne(
   const image = dataImage(seed);
   const [expected] = native.run([each], image);
   if (expected === undefined) return;
-  console.log(`host: vector ${expected.vector}`);
+  console.log(`${native.name}: vector ${expected.vector}`);
   for (const line of each.state.differences(expected.state)) console.log(`  ${line}`);
   const { failures } = hunt({
     native,

@@ -1,7 +1,6 @@
 import { ENDED, type Outcome } from './case.ts';
 import { differences, listing } from './compare.ts';
 import { dataImage, type GeneratedCase, generateCase } from './generate.ts';
-import type { NativeProcessor } from './native-processor.ts';
 import type { Processor } from './processor.ts';
 import type { Template } from './templates.ts';
 
@@ -16,7 +15,8 @@ export interface Failure {
 }
 
 export interface HuntOptions {
-  readonly native: NativeProcessor;
+  /** what is right: the host's processor, or the reference engine */
+  readonly native: Processor;
   readonly processor: Processor;
   readonly seed: number;
   readonly from: number;
@@ -103,7 +103,7 @@ function labelOf(each: GeneratedCase): string {
  * the other, as long as the host and `processor` still differ.
  */
 export function minimise(
-  native: NativeProcessor,
+  native: Processor,
   processor: Processor,
   each: GeneratedCase,
   seed: number,

@@ -15,13 +15,15 @@ import {
   PATCHES,
   STATE_BYTES,
 } from './layout.ts';
+import type { Processor } from './processor.ts';
 import { ProcessorState } from './processor-state.ts';
 
 const SOURCE = resolve(import.meta.dirname, 'native/harness.c');
 const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache/vivarium/oracle');
 
 /** Executes cases on the host's own processor, by a small C program compiled at first use. */
-export class NativeProcessor {
+export class NativeProcessor implements Processor {
+  readonly name = 'host';
   readonly #program: string;
   /** Features of the host's processor, named as in Linux's cpuinfo. */
   readonly features: ReadonlySet<string>;

@@ -11,7 +11,7 @@ async function disk(...words: string[]): Promise<string> {
   return stdout;
 }
 
-describe('viv disk', { timeout: 120_000 }, () => {
+describe('viv disk', { timeout: 600_000 }, () => {
   test('makes images of both formats, told by their names or by --format', async () => {
     using place = new Workplace();
     const path = (name: string) => join(place.path, name);

@@ -8,7 +8,7 @@ import { formatTable } from './table.ts';
 
 const hasPseudoTerminals = spawnSync('script', ['--version']).status === 0;
 
-describe('machines in the background', { timeout: 60_000 }, () => {
+describe('machines in the background', { timeout: 300_000 }, () => {
   const place = new Workplace();
   const stateBefore = process.env['XDG_STATE_HOME'];
 

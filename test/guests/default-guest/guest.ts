@@ -54,7 +54,7 @@ export class DefaultGuest implements AsyncDisposable {
       ...['--disk', raw, '--disk', `${qcow2},serial=second`, '--disk', `${front},bus=nvme`],
       ...['--disk', `${fixed},readonly`, '--disk', `${fixed},snapshot,format=raw,bus=nvme`],
       ...['--net', 'user', '-p', `${this.httpPort}:80`, '--net-dump', this.capture],
-      ...['--timeout', '900', '--stats', this.statsFile],
+      ...['--timeout', '1100', '--stats', this.statsFile],
     ]);
     this.#session = viv;
     this.modes = (await viv.expect(/modes (\S+)/))[1] as string;

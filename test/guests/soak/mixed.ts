@@ -21,8 +21,8 @@ const { values } = parseArgs({
   },
 });
 const minutes = Number(values.minutes);
-/** A task that takes longer hangs; seconds. Whoever watches may stop it earlier. */
-const PATIENCE = 300;
+/** A task that takes longer hangs; seconds of a host that may be busy. */
+const PATIENCE = 1200;
 /** How much more memory the host may give at the end than after a third of the time, in MiB. */
 const GROWTH = 150;
 

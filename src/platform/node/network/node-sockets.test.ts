@@ -69,7 +69,7 @@ async function serve(accepted: (socket: Socket) => void): Promise<[Server, numbe
   return [server, (server.address() as AddressInfo).port];
 }
 
-describe('the sockets of the host', { timeout: 60_000 }, () => {
+describe('the sockets of the host', { timeout: 300_000 }, () => {
   test('a stream connects, carries data both ways and ends each way by itself', async () => {
     let peer = '';
     const [server, port] = await serve((socket) => {
