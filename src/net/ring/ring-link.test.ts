@@ -143,7 +143,9 @@ test('ring: random frames survive thousands of turns around the ring', () => {
   }
 });
 
-test('ring: no frame and no wake-up is lost between two threads', { timeout: 300_000 }, async () => {
+test('ring: no frame and no wake-up is lost between two threads', {
+  timeout: 300_000,
+}, async () => {
   const memory = createRingMemory();
   const bell = new Int32Array(new SharedArrayBuffer(8));
   const count = 20_000;
