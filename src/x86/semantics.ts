@@ -55,6 +55,14 @@ export class Semantics extends Builder {
     this.#operands = operands;
   }
 
+  /**
+   * True where an instruction that cannot go on is begun again by a handler, which then does it from its
+   * start: faults need no care there.
+   */
+  get isTranslated(): boolean {
+    return false;
+  }
+
   // --- operands of the record
 
   slot(slot: Slot, displacement = 0): FieldRef {

@@ -35,9 +35,10 @@ export function deviation(
   ) {
     return 'a wrong LOCK prefix is found before the instruction has been fetched to its end';
   }
-  if (expected.vector === GP && actual.vector === UD && each.main.label === '(undefined)') {
+  const refuses = ({ vector }: Outcome) => vector === GP || vector === UD;
+  if (refuses(expected) && refuses(actual) && each.main.label === '(undefined)') {
     if (each.code.length >= MAX_INSTRUCTION_BYTES && expected.state.rip === each.state.rip) {
-      return 'of an instruction that is both undefined and too long, some processors say too long';
+      return 'an instruction may be both undefined and too long, and UD0 has a ModRM byte or not';
     }
   }
   if (/^loopn?e$/.test(each.main.instruction.name) && each.instructions.some(repeatsLoop)) {

@@ -55,6 +55,10 @@ export class RegionSemantics extends Semantics {
     this.#vectors = vectors;
   }
 
+  override get isTranslated(): boolean {
+    return true;
+  }
+
   override flagsAdd(left: Value, right: Value, sum: Value, carryIn?: Value): void {
     if (carryIn === undefined)
       this.dialect(FLAG_OPS.recipe, undefined, RECIPE.add, left, right, sum);
