@@ -21,6 +21,8 @@ const needs: readonly (readonly [program: string, debianPackage: string])[] = [
         ['grub-mkrescue', 'grub-common'],
         ['xorriso', 'xorriso'],
         ['mformat', 'mtools'],
+        ['mmdebstrap', 'mmdebstrap'],
+        ['git', 'git'],
       ] as const)
     : []),
 ];

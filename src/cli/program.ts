@@ -18,7 +18,7 @@ Exit codes: 0 the guest powered off, its own code with --debug-exit, 124 on --ti
 70 a fault of Vivarium (with a dump file).`;
 
 /** Commands that the command line reserves for later. */
-const laterCommands = 'snapshot clone migrate doctor'.split(' ');
+const laterCommands = 'snapshot clone migrate'.split(' ');
 
 /** Parses the command line and does what it says; returns the exit code. */
 export async function runProgram(arguments_: string[], settings: RunSettings): Promise<number> {
@@ -64,6 +64,13 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
     code = ending;
   });
   addImageCommand(program);
+  program
+    .command('doctor')
+    .description('tell what this host can do, and what to do about what it cannot')
+    .option('--json', 'as JSON', false)
+    .action(async (options: { json: boolean }) => {
+      code = await (await import('./doctor/doctor.ts')).examine(options);
+    });
   addDiskCommand(program);
   for (const name of laterCommands) addLaterCommand(program, name);
   try {

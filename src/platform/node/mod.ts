@@ -1,3 +1,4 @@
+export { defaultCacheDirectory } from './guest-cache.ts';
 export { type DefaultGuest, defaultGuest } from './guest-default.ts';
 export { fetchGuestPackage, GuestPackages, type GuestSourceOptions } from './guest-packages.ts';
 export { type MachineThread, startMachineThread } from './machine-thread.ts';

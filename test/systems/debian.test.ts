@@ -1,0 +1,175 @@
+/** A Debian system from `viv image build`, worked in as its user would: in the background, by commands. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type GitServer, serveGit } from './git-server.ts';
+import { viv } from './viv-command.ts';
+
+const PACKAGES =
+  'file,gcc,git,libc6-dev,libpython3.11-testsuite,openssl,perl,python3,sqlite3,stress-ng';
+/** Seconds that the guest may take to start, on a host that has much else to do. */
+const BOOT_SECONDS = 900;
+const MACHINE = 'debian-test';
+const hasBuilder = spawnSync('mmdebstrap', ['--version']).status === 0;
+const skip = hasBuilder ? false : 'mmdebstrap is not installed';
+
+describe('a Debian system that viv image build made', { skip, timeout: 3_600_000 }, () => {
+  const place = mkdtempSync(join(tmpdir(), 'vivarium-debian-'));
+  const image = join(place, 'debian.qcow2');
+  const stateBefore = process.env['XDG_STATE_HOME'];
+  let git: GitServer | undefined;
+
+  before(() => {
+    process.env['XDG_STATE_HOME'] = join(place, 'state');
+  });
+  after(async () => {
+    await viv(['rm', '--force', MACHINE]);
+    git?.[Symbol.dispose]();
+    if (stateBefore === undefined) delete process.env['XDG_STATE_HOME'];
+    else process.env['XDG_STATE_HOME'] = stateBefore;
+    rmSync(place, { recursive: true, force: true });
+  });
+
+  /** Runs a shell script in the guest, which is to end well; returns what it printed. */
+  async function inGuest(script: string): Promise<string> {
+    const arguments_ = ['exec', '--wait', String(BOOT_SECONDS), MACHINE, 'sh', '-es'];
+    const { code, stdout, stderr } = await viv(arguments_, script);
+    assert.equal(code, 0, stdout + stderr);
+    return stdout;
+  }
+
+  test('is built', async () => {
+    const arguments_ = ['image', 'build', 'debian', '--output', image, '--packages', PACKAGES];
+    const { code, stdout, stderr } = await viv([...arguments_, '--size', '4G', '--json']);
+    assert.equal(code, 0, stderr);
+    const { image: made, release, bytes } = JSON.parse(stdout);
+    assert.deepEqual([made, release, bytes], [image, 'bookworm', 4 * 2 ** 30]);
+    const again = await viv(arguments_);
+    assert.deepEqual([again.code, again.stdout], [1, '']);
+    assert.match(again.stderr, /is there already; say --force/);
+  });
+
+  test('boots in the background to a login', async () => {
+    const { code, stderr } = await viv(['run', '-d', '--name', MACHINE, '--memory', '1G', image]);
+    assert.equal(code, 0, stderr);
+    const end = performance.now() + BOOT_SECONDS * 1000;
+    let log = '';
+    while (!log.includes('debian login: ')) {
+      assert.ok(performance.now() < end, `no login: ${log}`);
+      await sleep(2000);
+      log = (await viv(['logs', MACHINE])).stdout;
+      assert.doesNotMatch(log, /Kernel panic|Call Trace|emergency mode/);
+    }
+  });
+
+  test('runs commands with binary input and output, and tells their exit code', async () => {
+    const input = randomBytes(200_000);
+    const command = ['exec', MACHINE, 'sh', '-c', 'cat; echo "$0" >&2; exit 7', "it's $HOME"];
+    const { code, bytes, stderr } = await viv(command, input);
+    assert.deepEqual([code, stderr], [7, "it's $HOME\n"]);
+    assert.ok(bytes.equals(input), 'what came back is what was sent');
+    assert.equal((await viv(['exec', MACHINE, 'sh', '-c', 'kill -9 $$'])).code, 137);
+    assert.equal((await viv(['shell', MACHINE], 'exit 5\n')).code, 5);
+  });
+
+  test('takes and gives files and directories', async () => {
+    const from = join(place, 'tree');
+    const contents = randomBytes(100_000);
+    mkdirSync(join(from, 'below'), { recursive: true });
+    writeFileSync(join(from, 'below', 'a file'), contents, { mode: 0o600 });
+    symlinkSync('below/a file', join(from, 'link'));
+    const there = await viv(['cp', from, `${MACHINE}:/tmp`]);
+    assert.deepEqual([there.code, there.stderr], [0, '']);
+    const sum = createHash('sha256').update(contents).digest('hex');
+    const seen = await inGuest("cd /tmp/tree; sha256sum link; stat -c %a 'below/a file'");
+    assert.equal(seen, `${sum}  link\n600\n`);
+    const back = await viv(['cp', `${MACHINE}:/tmp/tree`, join(place, 'back')]);
+    assert.deepEqual([back.code, back.stderr], [0, '']);
+    assert.deepEqual(readFileSync(join(place, 'back', 'link')), contents);
+    const none = await viv(['cp', `${MACHINE}:/none`, place]);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /^viv: cannot copy \/none: .*No such file/);
+  });
+
+  test('python3 passes its own tests', async () => {
+    const suites = 'test_json test_struct test_math test_zlib test_decimal test_long test_re';
+    const said = await inGuest(`cd /tmp; python3 -m test -q ${suites} 2>&1 | tail -20`);
+    assert.match(said, /Result: SUCCESS/);
+  });
+
+  test('gcc makes programs that compute what they should', async () => {
+    const said = await inGuest(`cd /tmp
+cat >sum.c <<'end'
+#include <math.h>
+#include <stdio.h>
+int main(void) {
+  double sum = 0;
+  for (int i = 1; i <= 1000000; i++) sum += 1.0 / i / i;
+  printf("%.12f\\n", sqrt(sum * 6));
+  return 3;
+}
+end
+for level in 0 2 3; do gcc -O$level -o sum sum.c -lm; ./sum && false || echo "$?"; done`);
+    assert.equal(said, '3.141591698661\n3\n'.repeat(3));
+  });
+
+  test('sqlite3, openssl and perl work', async () => {
+    const sqlite = await inGuest(`cd /tmp; sqlite3 test.db "
+create table t(a integer primary key, b text);
+with recursive c(x) as (select 1 union all select x+1 from c where x<5000)
+insert into t select x, hex(randomblob(20)) from c;
+create index i on t(b);
+delete from t where a % 3 = 0;
+vacuum;
+pragma integrity_check;
+select count(*), sum(a) from t;"`);
+    assert.equal(sqlite, 'ok\n3334|8336667\n');
+    assert.match(await inGuest('openssl speed -seconds 1 -evp sha256 2>&1'), /^sha256 +\d/m);
+    const perl = await inGuest(
+      `perl -MDigest::SHA=sha256_hex -e 'my %h; $h{$_ % 97}++ for 1..50000;
+print join(",", map {"$_$h{$_}"} sort keys %h) =~ /^0515,1516/ ? sha256_hex("a" x 9999) : "bad"'`,
+    );
+    assert.equal(perl, createHash('sha256').update('a'.repeat(9999)).digest('hex'));
+  });
+
+  test('git clones from a server of this host', async () => {
+    git = await serveGit(join(place, 'git'));
+    const said = await inGuest(`cd /tmp
+git clone -q git://10.0.2.2:${git.port}/repository
+cd repository; git fsck --full 2>/dev/null; git rev-parse HEAD; git status --short; ls | wc -l`);
+    assert.equal(said, `${git.commit}\n50\n`);
+  });
+
+  test('withstands stress', async () => {
+    const stressors = 'cpu vm fork pipe timer switch futex sigq mmap poll sem dentry'.split(' ');
+    const options = stressors.map((name) => `--${name} 1`).join(' ');
+    const said = await inGuest(
+      `cd /tmp; stress-ng ${options} --hdd 1 --vm-bytes 32M --hdd-bytes 16M --verify -t 60 2>&1`,
+    );
+    assert.match(said, /successful run completed/);
+    assert.doesNotMatch(said, /fail/i);
+    const kernel = await inGuest('dmesg -l emerg,alert,crit,err; systemctl --failed --no-legend');
+    assert.equal(kernel, '');
+  });
+
+  test('shuts down when asked, and keeps what was written', async () => {
+    await inGuest('echo kept >/root/kept');
+    const stopped = await viv(['stop', '--timeout', '300', MACHINE]);
+    assert.deepEqual([stopped.code, stopped.stderr], [0, '']);
+    const [entry] = JSON.parse((await viv(['ls', '--json'])).stdout);
+    assert.deepEqual([entry.condition, entry.ended.code], ['ended', 0]);
+    assert.match((await viv(['logs', MACHINE])).stdout, /reboot: Power down/);
+    const raw = join(place, 'disk.raw');
+    assert.equal((await viv(['disk', 'convert', image, raw])).code, 0);
+    const environment = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
+    const checked = spawnSync('e2fsck', ['-f', '-n', raw], { env: environment, encoding: 'utf8' });
+    assert.equal(checked.status, 0, checked.stdout);
+    const kept = spawnSync('debugfs', ['-R', 'cat /root/kept', raw], { env: environment });
+    assert.equal(String(kept.stdout), 'kept\n');
+  });
+});
