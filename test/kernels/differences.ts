@@ -137,6 +137,19 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
   ],
   long4: LONG,
   long5: LONG,
+  real: [
+    {
+      checks: [
+        'a word at FFFF',
+        'a double word at FFFD',
+        'beyond 64 KiB',
+        'beyond SS',
+        'and only through that segment',
+        'whose limits hold',
+      ],
+      manual: NO_LIMITS,
+    },
+  ],
   v86: [
     {
       checks: ['a handler of ring 1 cannot'],

@@ -23,6 +23,7 @@ const KERNELS: readonly Kernel[] = [
   { name: 'gates', engines: ['interp', 'reference'] },
   { name: 'tasks', engines: ['interp', 'reference'] },
   { name: 'v86', engines: ['interp', 'reference'] },
+  { name: 'real', engines: ['interp', 'reference'] },
   { name: 'debug', engines: ['interp', 'reference'] },
   { name: 'paging', engines: ['interp', 'reference'] },
   { name: 'long4', engines: ['bt', 'interp'] },
