@@ -58,7 +58,7 @@ describe('kernels that test the processor', { skip: cannotAssemble }, () => {
         (line) => line.startsWith('no ') && !known.some((each) => line.startsWith(`no ${each}`)),
       );
       assert.deepEqual(unknown, []);
-      assert.ok(lines.filter((line) => line.startsWith('ok ')).length > 20, 'it ran');
+      assert.ok(lines.filter((line) => line.startsWith('ok ')).length > 15, 'it ran');
     });
   }
 });
