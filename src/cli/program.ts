@@ -17,6 +17,9 @@ Exit codes: 0 the guest powered off, its own code with --debug-exit, 124 on --ti
 1 something to mend (said in one sentence), 3 the guest's processor stopped on a triple fault,
 70 a fault of Vivarium (with a dump file).`;
 
+/** What calls for completion: its commands, and the list of all commands. */
+const COMPLETION = /^(completion|complete|-.*)$/;
+
 /** Commands that the command line reserves for later. */
 const laterCommands = 'snapshot clone migrate'.split(' ');
 
@@ -72,6 +75,10 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
       code = await (await import('./doctor/doctor.ts')).examine(options);
     });
   addDiskCommand(program);
+  // Other commands start faster without it; it looks at all that were added before.
+  if (COMPLETION.test(arguments_[0] ?? '-')) {
+    (await import('./completion.ts')).addCompletion(program);
+  }
   for (const name of laterCommands) addLaterCommand(program, name);
   try {
     await program.parseAsync(arguments_, { from: 'user' });
