@@ -142,7 +142,7 @@ export class InterpVcpu extends BaseVcpu {
     this.#regions =
       options.regions === undefined
         ? undefined
-        : new RegionCache(this.handlers, this.cache, this.#profiles, pool.words, {
+        : new RegionCache(this.handlers, this.cache, this.#profiles, pool, {
             ...DEFAULT_POLICY,
             ...options.regions,
           });

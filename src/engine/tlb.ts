@@ -31,8 +31,10 @@ export class Tlb {
   readonly #large = new Set<number>();
   flushes = 0;
 
+  static readonly bytes = TLB.bytes * (CONTEXTS + 3);
+
   constructor(pool: FramePool) {
-    const base = pool.reserve(TLB.bytes * (CONTEXTS + 3));
+    const base = pool.reserve(Tlb.bytes);
     this.#banks = Array.from(
       { length: CONTEXTS + 3 },
       (_, index) => new TlbBank(pool.words, base + index * TLB.bytes),

@@ -20,7 +20,7 @@ import {
 } from '../devices/mod.ts';
 import type { Picture, Vga } from '../devices/vga/mod.ts';
 import {
-  CODE_CACHE_BYTES,
+  ENGINE_POOL_BYTES,
   InterpVcpu,
   parseTrace,
   ReferenceVcpu,
@@ -128,7 +128,7 @@ export class Board {
       (variables?.length ?? 0) +
       (hasVideo ? VIDEO_MEMORY_BYTES : 0);
     const pool = new FramePool(
-      GuestMemory.poolBytes(config.memoryBytes + deviceBytes) + CODE_CACHE_BYTES + OVERHEAD_BYTES,
+      GuestMemory.poolBytes(config.memoryBytes + deviceBytes) + ENGINE_POOL_BYTES + OVERHEAD_BYTES,
     );
     const ranges = ramRanges(config.memoryBytes, hasVideo);
     const memory = new GuestMemory(pool, ranges, hasVideo ? HIGH_RAM_START : 0);

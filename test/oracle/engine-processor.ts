@@ -1,7 +1,7 @@
 import { Bus, type InterruptController } from '../../src/bus/mod.ts';
 import {
-  CODE_CACHE_BYTES,
   type CpuModel,
+  ENGINE_POOL_BYTES,
   InterpVcpu,
   ReferenceVcpu,
   type VcpuHost,
@@ -76,7 +76,7 @@ export class EngineProcessor implements Processor {
   constructor(name: EngineName) {
     this.name = name;
     const pool = new FramePool(
-      GuestMemory.poolBytes(GUEST_BYTES) + CODE_CACHE_BYTES + 64 * PAGE_BYTES + 2 ** 24,
+      GuestMemory.poolBytes(GUEST_BYTES) + ENGINE_POOL_BYTES + 64 * PAGE_BYTES + 2 ** 24,
     );
     this.#memory = new GuestMemory(pool, [{ start: 0, bytes: GUEST_BYTES }]);
     const host: VcpuHost = {

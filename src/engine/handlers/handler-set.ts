@@ -1,4 +1,4 @@
-import { FunctionWriter, I32, ModuleWriter } from '../../wasm/mod.ts';
+import { FunctionWriter, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
 import { buildMeaning, type Encoding } from '../../x86/mod.ts';
 import { SHAPE_KEY_BITS, shapeKey, shapeOf } from '../shape-key.ts';
 import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
@@ -26,6 +26,12 @@ export interface RuntimeHost {
 export const FIRST_REGION = 65_536;
 export const REGION_SLOTS = 49_152;
 const TABLE_SIZE = FIRST_REGION + REGION_SLOTS;
+
+/** Types of what regions call through the table. */
+export interface RegionTypes {
+  readonly afterHelper: number;
+  readonly storeFlags: number;
+}
 
 /**
  * The handlers of a vCPU: WebAssembly functions in one table, one for each encoding and shape. The usual
@@ -84,7 +90,7 @@ export class HandlerSet {
     emit: (
       helper: (name: string) => number,
       handlerType: number,
-      afterHelperType: number,
+      types: RegionTypes,
     ) => { name: string; code: Uint8Array }[],
   ): number {
     const module = new ModuleWriter();
@@ -109,7 +115,10 @@ export class HandlerSet {
         return index;
       },
       handlerType,
-      module.type([I32, I32, I32, I32, I32], [I32]),
+      {
+        afterHelper: module.type([I32, I32, I32, I32, I32], [I32]),
+        storeFlags: module.type([I32, I32, I64, I64, I64], []),
+      },
     );
     module.addElements(
       at,

@@ -1,5 +1,6 @@
 import { FunctionWriter, I32, I64, type ModuleWriter } from '../../wasm/mod.ts';
 import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
+import { storeFlagsBody } from '../flags/formula-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
 import { CPU, CURSOR, PC, type RuntimeFunctions, TLB_BASE } from './handler-emitter.ts';
@@ -22,7 +23,9 @@ export const PSEUDO = {
   tooLong: 7,
 } as const;
 /** Table index of the first instruction handler. */
-export const FIRST_HANDLER = 8;
+export const FIRST_HANDLER = 16;
+/** Table index of what writes the flag fields: (cpu, recipe i32, left i64, right i64, result i64). */
+export const STORE_FLAGS = 8;
 /** Table index of what goes on after a helper that did not simply return: (pc, cursor, cpu, tlb, status) → exit. */
 export const AFTER_HELPER = 0;
 
@@ -95,7 +98,15 @@ export function defineRuntime(
   module.defineFunction(branchAndLink, branchAndLinkBody(branchTo));
   module.defineFunction(afterHelper, afterHelperBody(leave, dispatch));
 
-  const pseudo = new Map<number, number>([[AFTER_HELPER, afterHelper]]);
+  const storeFlags = module.addFunction(
+    module.type([I32, I32, I64, I64, I64], []),
+    storeFlagsBody(),
+    'storeFlags',
+  );
+  const pseudo = new Map<number, number>([
+    [AFTER_HELPER, afterHelper],
+    [STORE_FLAGS, storeFlags],
+  ]);
   const add = (index: number, name: string, f: FunctionWriter): void => {
     pseudo.set(index, module.addFunction(handlerType, f.finish(), name));
   };

@@ -1,7 +1,9 @@
+import type { FramePool } from '../../memory/mod.ts';
 import type { CodeCache } from '../code-cache.ts';
 import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler-set.ts';
 import { RECORD } from '../record.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
+import { ExitTables, type RegionExit } from './exit-table.ts';
 import type { RegionGraph } from './graph.ts';
 import type { JumpProfiles } from './profile.ts';
 import type { RegionTrace } from './trace.ts';
@@ -33,6 +35,9 @@ interface Region {
   /** record whose handler is the region, and what was there before */
   readonly record: number;
   readonly handler: number;
+  /** its table of exits, and how many they are */
+  readonly exitTable: number;
+  readonly exits: number;
   /** profiles of the indirect jumps that leave it, and how often it was made */
   readonly profiles: readonly number[];
   readonly generation: number;
@@ -59,6 +64,7 @@ export class RegionCache {
   #next = FIRST_REGION;
   /** table indexes of dropped regions */
   readonly #free: number[] = [];
+  readonly #exitTables: ExitTables;
   /** called when a region goes out of use: it may be running */
   onDrop: () => void = () => {};
   /** with it, regions are marked and shown to it */
@@ -73,13 +79,14 @@ export class RegionCache {
     handlers: HandlerSet,
     cache: CodeCache,
     profiles: JumpProfiles,
-    words: Int32Array,
+    pool: FramePool,
     policy: RegionPolicy,
   ) {
+    this.#exitTables = new ExitTables(pool);
     this.#profiles = profiles;
     this.#handlers = handlers;
     this.#cache = cache;
-    this.#words = words;
+    this.#words = pool.words;
     this.#policy = policy;
     cache.ownHandler = (index) => this.#own.get(index) ?? index;
     cache.onInvalidate = (frame, offset, bytes) => this.#invalidate(frame, offset, bytes);
@@ -132,7 +139,7 @@ export class RegionCache {
     generation: number,
   ): boolean {
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
-    if (this.#cache.guardedFrame(record) >= 0) return false;
+    if (!this.#exitTables.hasRoom || this.#cache.guardedFrame(record) >= 0) return false;
     const start = now();
     const graph = discover(source, offset, this.#policy);
     const done = graph !== undefined && this.#install(graph, record, source, generation);
@@ -145,8 +152,17 @@ export class RegionCache {
     if (first === undefined || first.bails) return false;
     const index = this.#free.pop() ?? this.#next++;
     if (this.trace !== undefined) graph.marks = [];
-    const bytes = this.#handlers.addFunctions(index, (helper, handlerType, afterHelperType) => {
-      const f = translateRegion(helper, handlerType, afterHelperType, graph, source.record);
+    let exitTable = 0;
+    let exits = 0;
+    const placeExits = (list: readonly RegionExit[]): number => {
+      // A region may be emitted more than once: the last table counts.
+      if (exitTable !== 0) this.#exitTables.remove(exitTable, exits);
+      exits = list.length;
+      exitTable = this.#exitTables.add(list);
+      return exitTable;
+    };
+    const bytes = this.#handlers.addFunctions(index, (helper, handlerType, types) => {
+      const f = translateRegion(helper, handlerType, types, graph, source.record, placeExits);
       const code = f.finish();
       this.trace?.made(source.base, graph, graph.marks ?? [], code);
       return [{ name: `region@${first.at.toString(16)}`, code }];
@@ -155,6 +171,8 @@ export class RegionCache {
       index,
       record,
       handler: first.handler,
+      exitTable,
+      exits,
       generation,
       profiles: profilesOf(graph),
       pages: graph.pages,
@@ -214,6 +232,7 @@ export class RegionCache {
     this.#heat.delete(region.record);
     for (const { frame } of region.ranges) this.#byFrame.get(frame)?.delete(region);
     this.#own.delete(region.index);
+    this.#exitTables.remove(region.exitTable, region.exits);
     this.#free.push(region.index);
     this.regionsDropped++;
   }
@@ -240,6 +259,7 @@ export class RegionCache {
     this.#own.clear();
     this.#profiles.clear();
     this.#free.length = 0;
+    this.#exitTables.clear();
     this.#next = FIRST_REGION;
   }
 }

@@ -2,24 +2,20 @@ import type { Access, Block, FieldRef, Node, Value } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { F32, F64, type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
 import { CS, describe, factTests, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
-import { BodyEmitter, loadOpcode, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
+import { BodyEmitter, loadOpcode, storeOpcode } from '../emit/body-emitter.ts';
+import { FormulaEmitter } from '../flags/formula-emitter.ts';
+import { RECIPE, type Recipe, RecipeFormula } from '../flags/recipe.ts';
 import { emitTlbSwitch } from '../handlers/handler-emitter.ts';
-import { AFTER_HELPER, emitDispatch } from '../handlers/runtime.ts';
+import type { RegionTypes } from '../handlers/handler-set.ts';
+import { AFTER_HELPER, emitDispatch, STORE_FLAGS } from '../handlers/runtime.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
 import { TLB } from '../tlb-layout.ts';
+import { EXIT_ENTRY, type RegionExit } from './exit-table.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import type { LoopFacts } from './loop-facts.ts';
 import { PROFILE, PROFILE_TARGETS } from './profile.ts';
-import {
-  FLAG_OPS,
-  FLOAT_OPS,
-  HOST_ROUNDING,
-  RECIPE,
-  type Recipe,
-  RecipeFormula,
-  RegionSemantics,
-} from './region-semantics.ts';
+import { FLAG_OPS, FLOAT_OPS, HOST_ROUNDING, RegionSemantics } from './region-semantics.ts';
 import { markInstruction } from './trace.ts';
 import { VectorLocals } from './vector-locals.ts';
 
@@ -42,9 +38,16 @@ function isGpr(offset: number): boolean {
 /** A recipe that is only known at run time. */
 const DYNAMIC = -1;
 
-/** Groups of locals that flags can be in. */
-type FlagPlace = 'fields' | 'wide' | 'narrow';
-const EVERY_PLACE: readonly FlagPlace[] = ['fields', 'wide', 'narrow'];
+/** Groups of locals that hold the operands of a recipe. */
+type FlagPlace = 'wide' | 'narrow';
+const EVERY_PLACE: readonly FlagPlace[] = ['wide', 'narrow'];
+
+/**
+ * The WebAssembly blocks around a region's code, outermost first. An exit branches, with its number, to the
+ * one for the place where its flags are, so that no other place need be kept for it.
+ */
+const OUTER = { helper: 0, done: 1, dynamic: 2, fields: 3, wide: 4, narrow: 5, count: 6 } as const;
+type OuterLabel = Exclude<keyof typeof OUTER, 'count'>;
 
 type Label =
   | { readonly kind: 'block' | 'loop'; readonly target: RegionBlock }
@@ -64,8 +67,12 @@ export class RegionEmitter extends BodyEmitter {
   protected override readonly keepsFloats = true;
   readonly #graph: RegionGraph;
   readonly #recordAt: (at: number) => number;
+  readonly #exitTable: (exits: readonly RegionExit[]) => number;
+  readonly #exits: RegionExit[] = [];
+  readonly #exitNumbers = new Map<string, number>();
+  readonly #labelsUsed = new Set<OuterLabel>();
   readonly #handlerType: number;
-  readonly #afterHelperType: number;
+  readonly #types: RegionTypes;
   readonly #gprs: number[] = [];
   readonly #flags = new Map<number, number>();
   /** canonical places of a recipe: its operands, and its kind where that is only known at run time */
@@ -84,6 +91,8 @@ export class RegionEmitter extends BodyEmitter {
   readonly #exitRecord: number;
   readonly #exitHandler: number;
   readonly #exitRip: number;
+  /** number of the exit taken, then the linear offset of its entry */
+  readonly #exit: number;
   readonly #vectors: VectorLocals;
   readonly #loopFacts: LoopFacts;
   /** what is known of vector registers where a block begins that several lead to */
@@ -109,22 +118,26 @@ export class RegionEmitter extends BodyEmitter {
 
   /**
    * @param helper function index of a helper
-   * @param handlerType type of handlers, and of what goes on after a helper
+   * @param handlerType type of handlers
+   * @param types types of what else is called through the table
+   * @param exitTable puts the exits where the region finds them: see exit-table.ts
    */
   constructor(
     f: FunctionWriter,
     helper: (name: string) => number,
     handlerType: number,
-    afterHelperType: number,
+    types: RegionTypes,
     graph: RegionGraph,
     recordAt: (at: number) => number,
+    exitTable: (exits: readonly RegionExit[]) => number,
     loopFacts: LoopFacts,
   ) {
     super(f, { loadSlow: -1, updateSlow: -1, storeSlow: -1, helper });
     this.#graph = graph;
     this.#recordAt = recordAt;
+    this.#exitTable = exitTable;
     this.#handlerType = handlerType;
-    this.#afterHelperType = afterHelperType;
+    this.#types = types;
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
     for (const field of FLAG_FIELDS)
       this.#flags.set(field, f.local(field === STATE.flagC ? I32 : I64));
@@ -140,6 +153,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#exitRecord = f.local(I32);
     this.#exitHandler = f.local(I32);
     this.#exitRip = f.local(I64);
+    this.#exit = f.local(I32);
     this.#vectors = new VectorLocals(f, CPU);
     this.#loopFacts = loopFacts;
   }
@@ -148,17 +162,24 @@ export class RegionEmitter extends BodyEmitter {
   emitRegion(): void {
     const f = this.f;
     this.#recipe = RECIPE.memory;
-    f.block(); // helper exit
-    f.block(); // exit
-    this.#labels.push({ kind: 'other' }, { kind: 'other' });
+    f.block(); // helper
+    for (let label = OUTER.helper + 1; label < OUTER.count; label++) f.block(I32);
+    for (let label = 0; label < OUTER.count; label++) this.#labels.push({ kind: 'other' });
     this.#tree(this.#graph.root);
-    this.#labels.length = 0;
     f.unreachable();
-    f.end();
-    this.#epilogue();
+    const table = this.#exitTable(this.#exits);
+    this.#endOuter('narrow', () => this.#storeNarrow(() => this.#pushExitRecipe(table)));
+    this.#endOuter('wide', () => this.#storeWide(() => this.#pushExitRecipe(table)));
+    this.#endOuter('fields', () => this.#storeFlags());
+    this.#endOuter('dynamic', () => this.#dynamicToState());
+    f.end().set(this.#exit);
+    this.#labels.pop();
+    this.#epilogue(table);
     f.return();
     f.end();
-    this.#helperEpilogue();
+    this.#labels.pop();
+    if (this.#labelsUsed.has('helper')) this.#helperEpilogue(table);
+    else f.unreachable();
     // Which registers must be loaded at the start, and around helpers, is known only now.
     const body = f.takeCode();
     this.#prologue();
@@ -170,6 +191,62 @@ export class RegionEmitter extends BodyEmitter {
       done = at;
     }
     f.code.append(body.subarray(done));
+  }
+
+  /** Ends the block of exits whose flags are in one place: `store` writes them to the state. */
+  #endOuter(label: OuterLabel, store: () => void): void {
+    const f = this.f;
+    f.end();
+    this.#labels.pop();
+    if (!this.#labelsUsed.has(label)) {
+      f.unreachable();
+      return;
+    }
+    f.set(this.#exit);
+    store();
+    f.get(this.#exit);
+    f.br(this.#outerDepth('done'));
+  }
+
+  #outerDepth(label: OuterLabel): number {
+    return this.#labels.length - 1 - OUTER[label] + this.#nesting;
+  }
+
+  /** Pushes the recipe of the exit whose number is in #exit. */
+  #pushExitRecipe(table: number): void {
+    this.f.get(this.#exit).i32Const(4).op(0x74);
+    this.f.i32Load8u(table + EXIT_ENTRY.recipe);
+  }
+
+  #storeWide(recipe: () => void): void {
+    const f = this.f;
+    f.get(CPU);
+    recipe();
+    f.get(this.#left).get(this.#right).get(this.#result);
+    f.i32Const(STORE_FLAGS).callIndirect(this.#types.storeFlags);
+  }
+
+  #storeNarrow(recipe: () => void): void {
+    const f = this.f;
+    f.get(CPU);
+    recipe();
+    for (const local of [this.#left32, this.#right32, this.#result32]) f.get(local).op(0xac);
+    f.i32Const(STORE_FLAGS).callIndirect(this.#types.storeFlags);
+  }
+
+  /** Writes the flags to the state by the recipe in #kind. */
+  #dynamicToState(): void {
+    const f = this.f;
+    const kind = (): void => {
+      f.get(this.#kind);
+    };
+    f.get(this.#kind).i32Const(RECIPE.memory).op(0x47).if();
+    f.get(this.#kind).i32Const(RECIPE.add32).op(0x4f).if(); // ge_u
+    this.#storeNarrow(kind);
+    f.else();
+    this.#storeWide(kind);
+    f.end();
+    f.end();
   }
 
   /** Writes the registers that the region changes back to the state. */
@@ -297,12 +374,16 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   /** Writes registers and flags back, then goes on where the exit said. */
-  #epilogue(): void {
+  #epilogue(table: number): void {
     const f = this.f;
     this.#mark('spill');
-    f.get(this.#kind).i32Const(RECIPE.memory).op(0x47).if();
-    this.#resolveDynamic();
-    this.#storeFlags();
+    this.#readExit(table);
+    f.get(this.#exit)
+      .i32Load(table + EXIT_ENTRY.handler)
+      .set(this.#exitHandler);
+    f.get(this.#exitRecord).if();
+    f.get(this.#exit).memory([0x32], table + EXIT_ENTRY.page); // i64.load16_s
+    f.i64Const(12n).op(0x86).get(this.#ripBase).i64Add().set(this.#exitRip);
     f.end();
     this.#countInstructions();
     f.get(this.#exitHandler).i32Eqz().if();
@@ -321,6 +402,19 @@ export class RegionEmitter extends BodyEmitter {
     f.returnCallIndirect(this.#handlerType);
     f.end();
     emitDispatch(f, this.#handlerType, this.#exitRip, this.#rest, CPU, TLB_BASE);
+  }
+
+  /** What the table says of the exit whose number is in #exit. */
+  #readExit(table: number): void {
+    const f = this.f;
+    f.get(this.#exit).i32Const(4).op(0x74).tee(this.#exit);
+    f.i32Load(table + EXIT_ENTRY.left)
+      .get(this.#rest)
+      .i32Add()
+      .set(this.#rest);
+    f.get(this.#exit)
+      .i32Load(table + EXIT_ENTRY.record)
+      .set(this.#exitRecord);
   }
 
   /** One exit in SAMPLED_EXITS leaves to TypeScript, which looks whether its target deserves a region. */
@@ -368,69 +462,66 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   /** After a helper that did not simply return: its status is in #exitHandler, the state is written back. */
-  #helperEpilogue(): void {
+  #helperEpilogue(table: number): void {
     const f = this.f;
+    this.#readExit(table);
     this.#countInstructions();
     f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add();
     f.get(CPU).get(TLB_BASE).get(this.#exitHandler);
-    f.i32Const(AFTER_HELPER).returnCallIndirect(this.#afterHelperType);
-  }
-
-  #exitDepth(): number {
-    return this.#labels.length - 2 + this.#nesting;
-  }
-  #helperExitDepth(): number {
-    return this.#labels.length - 1 + this.#nesting;
+    f.i32Const(AFTER_HELPER).returnCallIndirect(this.#types.afterHelper);
   }
 
   /** Leaves to the handler of the present instruction, which does it again from its start. */
   #bail(): void {
-    const f = this.f;
     const { record, handler, at } = this.#instruction;
-    f.get(this.#rest).i32Const(this.#uncharged()).i32Add().set(this.#rest);
-    f.i32Const(record).set(this.#exitRecord);
-    f.i32Const(handler).set(this.#exitHandler);
-    this.#pushRipBase(Math.floor(at / PAGE));
-    f.set(this.#exitRip);
-    this.#leave();
+    this.#leave(record, handler, this.#uncharged(), Math.floor(at / PAGE));
   }
 
   /**
    * Leaves to the instruction at `at`: straight to its record when it has one in a page that was checked.
    * In the middle of a block `done` says how many bytes the present instruction was charged.
    */
-  #leaveTo(at: number, done = 0): void {
-    const f = this.f;
-    if (done > 0) {
-      const left = this.#uncharged() - done;
-      if (left > 0) f.get(this.#rest).i32Const(left).i32Add().set(this.#rest);
-    }
+  #leaveTo(at: number, done?: number): void {
+    const left = done === undefined ? 0 : this.#uncharged() - done;
     const page = Math.floor(at / PAGE);
     const record = this.#graph.pages.has(page) ? this.#recordAt(at) : 0;
     if (record === 0) {
       this.#pushRip(at);
-      f.set(this.#exitRip);
-      this.#leaveByRip();
-      return;
+      this.f.set(this.#exitRip);
     }
-    f.i32Const(record).set(this.#exitRecord);
-    f.i32Const(0).set(this.#exitHandler);
-    this.#pushRipBase(page);
-    f.set(this.#exitRip);
-    this.#leave();
+    this.#leave(record, 0, left, page);
   }
 
   /** Leaves to the RIP in #exitRip. */
   #leaveByRip(): void {
-    this.f.i32Const(0).set(this.#exitRecord);
-    this.f.i32Const(0).set(this.#exitHandler);
-    this.#leave();
+    this.#leave(0, 0, 0, 0);
   }
 
-  #leave(): void {
-    const f = this.f;
-    if (this.#recipe !== DYNAMIC) f.i32Const(this.#recipe).set(this.#kind);
-    f.br(this.#exitDepth());
+  #leave(record: number, handler: number, left: number, page: number): void {
+    const recipe = this.#recipe;
+    const label: OuterLabel =
+      recipe === DYNAMIC
+        ? 'dynamic'
+        : recipe === RECIPE.memory
+          ? 'done'
+          : recipe === RECIPE.fields
+            ? 'fields'
+            : recipe >= RECIPE.add32
+              ? 'narrow'
+              : 'wide';
+    this.#labelsUsed.add(label);
+    const number = this.#exitNumber({ record, handler, left, page, recipe: Math.max(recipe, 0) });
+    this.f.i32Const(number).br(this.#outerDepth(label));
+  }
+
+  #exitNumber(exit: RegionExit): number {
+    const key = `${exit.record},${exit.handler},${exit.left},${exit.page},${exit.recipe}`;
+    let number = this.#exitNumbers.get(key);
+    if (number === undefined) {
+      number = this.#exits.push(exit) - 1;
+      this.#exitNumbers.set(key, number);
+    }
+    return number;
   }
 
   #pushRipBase(page: number): void {
@@ -447,7 +538,7 @@ export class RegionEmitter extends BodyEmitter {
       .sort((left, right) => right.order - left.order);
     if (block.isLoop) {
       this.#testFacts(block);
-      if (this.#recipe !== DYNAMIC) this.f.i32Const(this.#recipe).set(this.#kind);
+      this.#settle();
       this.f.loop();
       this.#labels.push({ kind: 'loop', target: block });
       this.#recipe = DYNAMIC;
@@ -509,8 +600,7 @@ export class RegionEmitter extends BodyEmitter {
         this.#bail();
         return;
       }
-      if (this.#graph.marks !== undefined)
-        markInstruction(f, this.#graph.marks, this.#instruction);
+      if (this.#graph.marks !== undefined) markInstruction(f, this.#graph.marks, this.#instruction);
       if (!this.#meaning(this.#instruction)) return;
     }
     const last = block.instructions.at(-1) as RegionInstruction;
@@ -556,19 +646,17 @@ export class RegionEmitter extends BodyEmitter {
       this.#live = outer.live;
       return;
     }
-    if (this.#recipe !== DYNAMIC) f.i32Const(this.#recipe).set(this.#kind);
     if (backward) this.#loopFacts.endRound(target, this.#vectors.save());
     else this.#merged.set(target, this.#vectors.meet(this.#merged.get(target)));
     if (backward) {
       // Leave when the budget is used up. Attention is looked at on entry: budgets are short.
       f.get(this.#rest).i32Const(0).op(0x48).if();
       this.#nesting++;
-      this.#pushRip((target.instructions[0] as RegionInstruction).at);
-      f.set(this.#exitRip);
-      this.#leaveByRip();
+      this.#leaveTo((target.instructions[0] as RegionInstruction).at);
       this.#nesting--;
       f.end();
     }
+    this.#settle();
     f.br(this.#depthOf(target, backward ? 'loop' : 'block'));
   }
 
@@ -693,7 +781,6 @@ export class RegionEmitter extends BodyEmitter {
           this.#recipe = recipe;
           this.#live.add('wide');
         }
-        this.#kill(this.#recipe >= RECIPE.add32 ? 'narrow' : 'wide');
         if (this.#nesting > 0) this.#toFields();
         return true;
       }
@@ -719,38 +806,42 @@ export class RegionEmitter extends BodyEmitter {
   // --- flags
 
   /**
-   * Flag values that can no longer matter are set to zero, so that WebAssembly's compiler sees them die: an
-   * exit reads all places, and only the kind, which it cannot reason about, tells which count.
+   * Before a place that is reached in several ways: which recipe counts goes into #kind. Operands that no
+   * longer matter are set to zero, so that WebAssembly's compiler sees them die.
    */
-  #kill(keep: FlagPlace | undefined): void {
+  #settle(): void {
     const f = this.f;
+    const recipe = this.#recipe;
+    if (recipe === DYNAMIC) return;
+    if (recipe === RECIPE.fields) this.#storeFlags();
+    f.i32Const(recipe === RECIPE.fields ? RECIPE.memory : recipe).set(this.#kind);
+    const keep = recipe === RECIPE.fields || recipe === RECIPE.memory ? undefined : placeOf(recipe);
     for (const place of this.#live) {
       if (place === keep) continue;
-      if (place === 'fields') {
-        for (const [field, local] of this.#flags) {
-          if (field === STATE.flagC) f.i32Const(0);
-          else f.i64Const(0n);
-          f.set(local);
-        }
-      } else if (place === 'wide') {
+      if (place === 'wide')
         for (const local of [this.#left, this.#right, this.#result]) f.i64Const(0n).set(local);
-      } else {
+      else
         for (const local of [this.#left32, this.#right32, this.#result32]) f.i32Const(0).set(local);
-      }
     }
-    this.#live = new Set(keep === undefined ? [] : [keep]);
+  }
+
+  /** Writes the flags to the state. */
+  #toState(): void {
+    const recipe = this.#recipe;
+    if (recipe === RECIPE.memory) return;
+    if (recipe === DYNAMIC) this.#dynamicToState();
+    else if (recipe === RECIPE.fields) this.#storeFlags();
+    else if (recipe >= RECIPE.add32) this.#storeNarrow(() => this.f.i32Const(recipe));
+    else this.#storeWide(() => this.f.i32Const(recipe));
   }
 
   /** Makes the flag fields' locals valid. */
   #toFields(): void {
-    if (this.#recipe === DYNAMIC) this.#resolveDynamic();
-    else if (this.#recipe === RECIPE.memory) this.#loadFlags();
-    else if (this.#recipe !== RECIPE.fields) this.#compute(this.#recipe);
-    if (this.#recipe !== RECIPE.fields && this.#nesting === 0) {
-      this.#live.add('fields');
-      this.#kill('fields');
-    }
-    this.#live.add('fields');
+    const recipe = this.#recipe;
+    if (recipe === RECIPE.fields) return;
+    if (recipe === DYNAMIC) this.#dynamicToState();
+    if (recipe === DYNAMIC || recipe === RECIPE.memory) this.#loadFlags();
+    else this.#compute(recipe);
     this.#recipe = RECIPE.fields;
   }
 
@@ -779,29 +870,6 @@ export class RegionEmitter extends BodyEmitter {
       (field) => this.#flags.get(field) as number,
       (type) => this.allocate(type),
     );
-  }
-
-  /** Computes the flag fields by the kind that #kind holds. */
-  #resolveDynamic(): void {
-    const f = this.f;
-    f.get(this.#kind).if();
-    const kinds = [
-      RECIPE.sub32,
-      RECIPE.sub,
-      RECIPE.logic32,
-      RECIPE.logic,
-      RECIPE.add32,
-      RECIPE.add,
-    ] as const;
-    for (const kind of kinds) {
-      f.get(this.#kind).i32Const(kind).op(0x46).if();
-      this.#compute(kind);
-      f.else();
-    }
-    this.#loadFlags();
-    for (const _ of kinds) f.end();
-    f.i32Const(RECIPE.fields).set(this.#kind);
-    f.end();
   }
 
   /** Pushes CF. */
@@ -1015,19 +1083,20 @@ export class RegionEmitter extends BodyEmitter {
     const f = this.f;
     this.#helped = true;
     const { record, at } = this.#instruction;
-    this.#toFields();
+    const page = Math.floor(at / PAGE);
+    this.#toState();
     this.#mark('spill');
-    this.#storeFlags();
     f.get(CPU).i32Const(record).i32Store(STATE.pc);
     f.get(CPU);
-    this.#pushRipBase(Math.floor(at / PAGE));
+    this.#pushRipBase(page);
     f.i64Store(STATE.ripBase);
     args();
     f.call(this.imports.helper(name)).tee(this.#exitHandler).if();
-    f.get(this.#rest).i32Const(this.#uncharged()).i32Add().set(this.#rest);
-    f.i32Const(record).set(this.#exitRecord);
+    const left = this.#uncharged();
+    f.i32Const(this.#exitNumber({ record, handler: 0, left, page, recipe: 0 })).set(this.#exit);
+    this.#labelsUsed.add('helper');
     this.#nesting++;
-    f.br(this.#helperExitDepth());
+    f.br(this.#outerDepth('helper'));
     this.#nesting--;
     f.end();
     this.#mark('load');
@@ -1036,7 +1105,6 @@ export class RegionEmitter extends BodyEmitter {
     if (this.#nesting > 0) this.#loadFlags();
     else {
       this.#recipe = RECIPE.memory;
-      this.#kill(undefined);
     }
   }
 
@@ -1128,6 +1196,10 @@ function entryOf(block: RegionBlock): number {
   return (block.instructions[0] as RegionInstruction).at;
 }
 
+function placeOf(recipe: Recipe): FlagPlace {
+  return recipe >= RECIPE.add32 ? 'narrow' : 'wide';
+}
+
 /** Comparison ops by pair of conditions after a subtraction: [condition, its negation]. */
 const SUB_CONDITIONS: Record<number, readonly [number, number]> = {
   1: [0x54, 0x5a], // below: lt_u, ge_u
@@ -1217,78 +1289,4 @@ function touchesFlags(block: Block): boolean {
         (FLAG_FIELDS as readonly number[]).includes(node.field.offset)) ||
       (node.blocks ?? []).some(touchesFlags),
   );
-}
-
-/** Emits flag formulas: fields are the region's locals, negative offsets stand for locals by number. */
-class FormulaEmitter extends BodyEmitter {
-  readonly #flag: (field: number) => number;
-  readonly #allocate: (type: ValueType) => number;
-
-  constructor(
-    f: FunctionWriter,
-    imports: RuntimeImports,
-    flag: (field: number) => number,
-    allocate: (type: ValueType) => number,
-  ) {
-    super(f, imports);
-    this.#flag = flag;
-    this.#allocate = allocate;
-  }
-
-  pushValue(
-    body: { block: Block; locals: readonly never[] | readonly unknown[] },
-    value: Node,
-  ): void {
-    value.uses++;
-    this.emitBody(body as Parameters<BodyEmitter['emitBody']>[0]);
-    this.value(value);
-  }
-
-  protected override allocate(type: ValueType): number {
-    return this.#allocate(type);
-  }
-  protected override readField(field: FieldRef): void {
-    const offset = (field as { offset: number }).offset;
-    this.f.get(offset <= 0 ? -offset : this.#flag(offset));
-  }
-  protected override writeField(field: FieldRef, _access: Access, value: Node): void {
-    this.value(value);
-    this.f.set(this.#flag((field as { offset: number }).offset));
-  }
-  protected fieldAddress(): number {
-    return this.no();
-  }
-  protected slotOffset(): void {
-    this.no();
-  }
-  protected parameter(): void {
-    this.no();
-  }
-  protected tlbBase(): void {
-    this.no();
-  }
-  protected bounceAddress(): void {
-    this.no();
-  }
-  protected leaveFaulted(): void {
-    this.no();
-  }
-  protected raise(): void {
-    this.no();
-  }
-  protected effectHelper(): void {
-    this.no();
-  }
-  protected privilegeChanged(): void {
-    this.no();
-  }
-  protected branchRelative(): void {
-    this.no();
-  }
-  protected branch(): void {
-    this.no();
-  }
-  private no(): never {
-    throw new Error('Vivarium internal error: a flag formula only computes');
-  }
 }

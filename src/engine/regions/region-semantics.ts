@@ -7,23 +7,8 @@ import {
   type Shape,
 } from '../../x86/mod.ts';
 import { GUARD } from '../emit/body-emitter.ts';
+import { RECIPE } from '../flags/recipe.ts';
 import type { VectorLocals } from './vector-locals.ts';
-
-/** How the six flags follow from the operands of the last instruction that set them all. */
-export const RECIPE = {
-  /** the flag fields themselves are valid */
-  fields: 0,
-  add: 1,
-  sub: 2,
-  logic: 3,
-  /** the flag fields in the vCPU's state are valid and were not loaded yet */
-  memory: 4,
-  /** as add, sub and logic, with operands of 32 bits in i32 locals */
-  add32: 5,
-  sub32: 6,
-  logic32: 7,
-} as const;
-export type Recipe = (typeof RECIPE)[keyof typeof RECIPE];
 
 /** The dialect's ops: see FlagTracker. */
 export const FLAG_OPS = {
@@ -120,13 +105,4 @@ export class RegionSemantics extends Semantics {
 function vectorOffset(operand: Operand): number {
   if (!(operand instanceof RegisterOperand) || operand.kind !== 'vector') return -1;
   return operand.field.kind === 'fixed' ? operand.field.offset : -1;
-}
-
-/** The formulas of a recipe, written into the flag fields: what `Semantics` says, run over given values. */
-export class RecipeFormula extends Semantics {
-  write(recipe: Recipe, left: Value, right: Value, result: Value): void {
-    if (recipe === RECIPE.add || recipe === RECIPE.add32) this.flagsAdd(left, right, result);
-    else if (recipe === RECIPE.sub || recipe === RECIPE.sub32) this.flagsSub(left, right, result);
-    else this.flagsLogic(result);
-  }
 }

@@ -1,4 +1,6 @@
 import { FunctionWriter } from '../../wasm/mod.ts';
+import type { RegionTypes } from '../handlers/handler-set.ts';
+import type { RegionExit } from './exit-table.ts';
 import type { RegionGraph } from './graph.ts';
 import { LoopFacts } from './loop-facts.ts';
 import { RegionEmitter } from './region-emitter.ts';
@@ -7,15 +9,25 @@ import { RegionEmitter } from './region-emitter.ts';
 export function translateRegion(
   helper: (name: string) => number,
   handlerType: number,
-  afterHelperType: number,
+  types: RegionTypes,
   graph: RegionGraph,
   recordAt: (at: number) => number,
+  exitTable: (exits: readonly RegionExit[]) => number,
 ): FunctionWriter {
   const facts = new LoopFacts();
   for (;;) {
     if (graph.marks !== undefined) graph.marks.length = 0;
     const f = new FunctionWriter(4);
-    new RegionEmitter(f, helper, handlerType, afterHelperType, graph, recordAt, facts).emitRegion();
+    new RegionEmitter(
+      f,
+      helper,
+      handlerType,
+      types,
+      graph,
+      recordAt,
+      exitTable,
+      facts,
+    ).emitRegion();
     if (!facts.again()) return f;
   }
 }

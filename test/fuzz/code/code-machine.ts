@@ -1,6 +1,6 @@
 import { Bus, type InterruptController } from '../../../src/bus/mod.ts';
 import {
-  CODE_CACHE_BYTES,
+  ENGINE_POOL_BYTES,
   InterpVcpu,
   ReferenceVcpu,
   type VcpuExit,
@@ -62,7 +62,7 @@ export class CodeMachine {
   constructor(name: EngineName) {
     this.name = name;
     const pool = new FramePool(
-      GuestMemory.poolBytes(RAM_BYTES) + CODE_CACHE_BYTES + 64 * PAGE_BYTES + 2 ** 24,
+      GuestMemory.poolBytes(RAM_BYTES) + ENGINE_POOL_BYTES + 64 * PAGE_BYTES + 2 ** 24,
     );
     this.#memory = new GuestMemory(pool, [{ start: 0, bytes: RAM_BYTES }]);
     const model = new CpuModel({

@@ -1,0 +1,8 @@
+import { CODE_CACHE_BYTES } from './code-cache.ts';
+import { ExitTables } from './regions/exit-table.ts';
+import { JumpProfiles } from './regions/profile.ts';
+import { Tlb } from './tlb.ts';
+
+/** Address space that a vCPU takes from the frame pool: its state, TLBs, and all it knows of code. */
+export const ENGINE_POOL_BYTES =
+  CODE_CACHE_BYTES + ExitTables.bytes + JumpProfiles.bytes + Tlb.bytes + 2 ** 20;
