@@ -71,6 +71,7 @@ export class InterpVcpu extends BaseVcpu {
   #faultedElsewhere = false;
   /** instructions to the next sample */
   #slice = SAMPLE_INSTRUCTIONS;
+  #jitter = 1;
   #nextLow = 0;
   #nextHigh = 0;
 
@@ -269,7 +270,9 @@ export class InterpVcpu extends BaseVcpu {
       }
       // Handlers run in slices, so that the places where they end show what is hot.
       const slice =
-        this.#regions === undefined ? this.#left : Math.min(this.#left, this.#slice * RECORD.bytes);
+        this.#regions === undefined
+          ? this.#left
+          : Math.min(this.#left, this.#nextSlice() * RECORD.bytes);
       mmu.stopsAtWatched = mmu.breakpoints.hasData;
       const code = this.handlers.enter(record, record + slice, state.base, state.get32(STATE.tlb));
       mmu.stopsAtWatched = false;
@@ -346,6 +349,12 @@ export class InterpVcpu extends BaseVcpu {
     mmu.tlb.bank(mmu.privilege).fillExecute(low, high, page.map, page.frame, mmu.isGlobal);
   }
 
+  /** Length of the next slice: not always the same, or a loop would be seen at the same few places. */
+  #nextSlice(): number {
+    this.#jitter = (Math.imul(this.#jitter, 1_664_525) + 1_013_904_223) | 0;
+    return this.#slice + (((this.#jitter >>> 16) % this.#slice) >> 1);
+  }
+
   /** The record at STATE.rip, decoded if need be; -1 when fetching it faults (recorded). */
   #find(): number {
     const state = this.state;
@@ -403,6 +412,7 @@ export class InterpVcpu extends BaseVcpu {
       return;
     }
     const translated = regions.sample(
+      page.map,
       low & 0xfff,
       record,
       () => this.#source(low, high, page),
@@ -546,7 +556,6 @@ export class InterpVcpu extends BaseVcpu {
       regionBytesPerGuestByte: ratio(this.#regions?.wasmBytes, this.#regions?.guestBytes),
       ...(this.#trace === undefined ? {} : { trace: this.#trace.report() }),
       compileSeconds: this.#regions?.compileSeconds ?? 0,
-      hottest: this.#regions?.hottest(12) ?? [],
       decoded: this.cache.decoded,
       codeCacheBytes: this.cache.bytesUsed,
       codeCacheFlushes: this.cache.flushes,

@@ -13,17 +13,19 @@ const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
 const PROFILE_EXITS = 200;
+/** Heat is counted for pieces of code of this size: a region covers about as much. */
+const CHUNK_BITS = 9;
 
 /** When and how much is translated. */
 export interface RegionPolicy extends RegionLimits {
-  /** a branch target is translated after it was seen this often by the sampler */
+  /** a place is translated when the sampler has seen it and what lies near it this often */
   readonly heat: number;
   /** look at every place where execution enters compiled code, not only at samples: for tests */
   readonly eager: boolean;
 }
 
 export const DEFAULT_POLICY: RegionPolicy = {
-  heat: 2,
+  heat: 8,
   eager: false,
   instructions: 250,
   pages: 4,
@@ -103,22 +105,27 @@ export class RegionCache {
   }
 
   /**
-   * Execution was seen at `record`, whose instruction lies `offset` bytes into its page. True when a region
-   * is installed there; `source` is asked for only when one is to be made.
+   * Execution was seen at `record`, whose instruction lies `offset` bytes into its page, the one whose
+   * records `map` lists. True when a region is installed there; `source` is asked for only when one is to
+   * be made.
    */
-  sample(offset: number, record: number, source: () => CodeSource, now: () => number): boolean {
-    const heat = (this.#heat.get(record) ?? 0) + 1;
-    this.#heat.set(record, heat);
+  sample(
+    map: number,
+    offset: number,
+    record: number,
+    source: () => CodeSource,
+    now: () => number,
+  ): boolean {
     const present = this.#regions.get(record);
     if (present !== undefined) {
       if (!this.#outgrown(present)) return true;
       this.#drop(present);
       return this.#make(offset, record, source(), now, present.generation + 1);
     }
-    if (heat < this.#policy.heat) return false;
-    // A failed attempt is repeated after as much heat again: more of the code may be known by then.
-    if (heat % this.#policy.heat !== 0 || heat > 64 * this.#policy.heat) return false;
-    return this.#make(offset, record, source(), now, 0);
+    const chunk = map + (offset >> CHUNK_BITS);
+    const heat = (this.#heat.get(chunk) ?? 0) + 1;
+    this.#heat.set(chunk, heat < this.#policy.heat ? heat : 0);
+    return heat >= this.#policy.heat && this.#make(offset, record, source(), now, 0);
   }
 
   /** Its indirect jumps went out often to places that could be inside. */
@@ -229,25 +236,11 @@ export class RegionCache {
     const at = (region.record + RECORD.handler) >> 2;
     if (this.#words[at] === region.index) this.#words[at] = region.handler;
     this.#regions.delete(region.record);
-    this.#heat.delete(region.record);
     for (const { frame } of region.ranges) this.#byFrame.get(frame)?.delete(region);
     this.#own.delete(region.index);
     this.#exitTables.remove(region.exitTable, region.exits);
     this.#free.push(region.index);
     this.regionsDropped++;
-  }
-
-  /** The places seen most often: samples, whether a region is installed there, record. For --stats. */
-  hottest(count: number): { samples: number; region: boolean; start: number; record: number }[] {
-    return [...this.#heat.entries()]
-      .sort((left, right) => right[1] - left[1])
-      .slice(0, count)
-      .map(([record, samples]) => ({
-        samples,
-        region: this.#regions.has(record),
-        start: (this.#words[(record + 12) >> 2] as number) >>> 16,
-        record,
-      }));
   }
 
   /** All records are gone. */

@@ -26,7 +26,7 @@ const TLB_BASE = 3;
 const GPRS = 16;
 const PAGE = 4096;
 /** A power of two. */
-const SAMPLED_EXITS = 64;
+const SAMPLED_EXITS = 128;
 
 const FLAG_FIELDS = [STATE.flagZ, STATE.flagS, STATE.flagO, STATE.flagA, STATE.flagC] as const;
 
