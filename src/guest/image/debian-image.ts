@@ -5,6 +5,7 @@
  * The file system fills the disk, without a partition table or a boot loader: the machine takes the
  * kernel out of it (`disk-kernel.ts`), so an upgrade of the kernel in the guest is all it takes.
  */
+import { initFiles } from '../init-files.ts';
 
 /** What somebody wants of an image. */
 export interface DebianImageOptions {
@@ -93,6 +94,28 @@ ExecStart=-/usr/sbin/sshd -i
 StandardInput=socket
 `;
 
+/** Mounts the folders that the host shares, as our own guest does; its shell has to know `printf '\\x41'`. */
+const FOLDERS_PATH = 'usr/local/sbin/mount-host-folders';
+const folders = initFiles
+  .find(({ path }) => path === 'etc/init.d/folders')
+  ?.text.replace('#!/bin/sh', '#!/bin/bash') as string;
+
+const foldersService = `[Unit]
+Description=Folders of the host
+ConditionKernelCommandLine=vivarium.mount
+After=local-fs.target
+Before=ssh.service getty.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStartPre=-/sbin/modprobe -a virtio_pci virtiofs
+ExecStart=/${FOLDERS_PATH}
+
+[Install]
+WantedBy=multi-user.target
+`;
+
 const autologin = `[Service]
 ExecStart=
 ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200,57600,38400,9600 - $TERM
@@ -109,6 +132,8 @@ export function debianImageFiles(options: DebianImageOptions): ImageFile[] {
     file(KERNEL_CMDLINE_PATH.slice(1), cmdline),
     file('etc/systemd/network/80-dhcp.network', network),
     file('etc/systemd/system.conf.d/patience.conf', patience),
+    file(FOLDERS_PATH, folders, 0o755),
+    file('etc/systemd/system/mount-host-folders.service', foldersService),
     file('etc/modules-load.d/vsock.conf', 'vmw_vsock_virtio_transport\n'),
     file('etc/systemd/system/sshd-vsock.socket', vsockSocket),
     file('etc/systemd/system/sshd-vsock@.service', vsockService),
@@ -135,7 +160,8 @@ export function debianImageFiles(options: DebianImageOptions): ImageFile[] {
 export const DEBIAN_IMAGE_SCRIPT = `set -e
 chroot "$1" passwd --quiet --delete root
 chmod 700 "$1/root/.ssh" 2>/dev/null || true
-chroot "$1" systemctl --quiet enable systemd-networkd.service sshd-vsock.socket
+chroot "$1" systemctl --quiet enable systemd-networkd.service sshd-vsock.socket \\
+  mount-host-folders.service
 chroot "$1" systemctl --quiet disable systemd-networkd-wait-online.service apt-daily.timer \\
   apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service
 chroot "$1" systemd-machine-id-setup >/dev/null 2>&1
