@@ -32,6 +32,12 @@ test('ACPI PM: S5 needs its type and the enable bit, which reads as zero', () =>
   assert.equal(bank.read(4, 2), (5 << 10) | 1);
 });
 
+test('ACPI PM: the number of a PIIX4 switches off as well', () => {
+  const { bank, shutdowns } = setup();
+  bank.write(4, 2, 1 << 13);
+  assert.equal(shutdowns(), 1);
+});
+
 test('ACPI PM: the power button raises the SCI until its status is cleared by a one', () => {
   const { line, pm, bank } = setup();
   pm.pressPowerButton();

@@ -15,6 +15,8 @@ import { partOfWord } from './byte-bank.ts';
 export const PM_TIMER_FREQUENCY_HZ = 3_579_545;
 /** SLP_TYP that means S5, told to the guest by `\_S5`. */
 export const SLEEP_TYPE_S5 = 5;
+/** SLP_TYP by which firmware that takes the board for a PIIX4 switches it off. */
+const SLEEP_TYPE_PIIX_OFF = 0;
 /** Bytes of the register bank, and the offsets of its blocks in it. */
 export const ACPI_PM_BYTES = 16;
 export const ACPI_PM_EVENT_OFFSET = 0;
@@ -144,7 +146,8 @@ export class AcpiPm implements Device {
     const sleep = (this.#control & PM1_SLEEP_ENABLE) !== 0;
     this.#control &= PM1_CONTROL_KEPT; // SLP_EN and the global-lock release read as zero
     this.#update();
-    if (sleep && ((this.#control >> PM1_SLEEP_TYPE_SHIFT) & 7) === SLEEP_TYPE_S5) {
+    const type = (this.#control >> PM1_SLEEP_TYPE_SHIFT) & 7;
+    if (sleep && (type === SLEEP_TYPE_S5 || type === SLEEP_TYPE_PIIX_OFF)) {
       this.#options.onShutdown();
     }
   }
