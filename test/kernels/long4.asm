@@ -1,2 +1,3 @@
 %define LEVELS 4
+%define HOT 30000
 %include "long.inc"

@@ -1,2 +1,3 @@
 %define LEVELS 5
+%define HOT 100
 %include "long.inc"

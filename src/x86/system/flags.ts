@@ -3,7 +3,7 @@ import type { Cpu, Helper } from '../cpu.ts';
 import { type CpuState, EFLAGS } from '../cpu-state.ts';
 import { GP, GuestFault } from '../fault.ts';
 import { STATE } from '../state.ts';
-import { CR4 } from './control-bits.ts';
+import { CR0, CR4 } from './control-bits.ts';
 import { inVirtual8086, iopl } from './mode.ts';
 import { Stack } from './stack.ts';
 
@@ -61,7 +61,7 @@ function storeFlags(state: CpuState, flags: number): void {
 
 /**
  * Sets EFLAGS and tells the engine what depends on it: interrupts that may now be taken,
- * single-stepping, and the SMAP override. True when the engine has to be redirected for it.
+ * single-stepping, the SMAP override and alignment checks. True when the engine has to be redirected for it.
  */
 export function writeFlags(cpu: Cpu, flags: number): boolean {
   const { state } = cpu;
@@ -73,7 +73,9 @@ export function writeFlags(cpu: Cpu, flags: number): boolean {
       STATE.attention,
       state.get32(STATE.attention) | state.get32(STATE.interruptPending),
     );
-  const override = (changed & EFLAGS.AC) !== 0 && (state.get32(STATE.cr4) & CR4.SMAP) !== 0;
+  const override =
+    (changed & EFLAGS.AC) !== 0 &&
+    ((state.get32(STATE.cr4) & CR4.SMAP) !== 0 || (state.get32(STATE.cr0) & CR0.AM) !== 0);
   if ((changed & (EFLAGS.TF | EFLAGS.VM)) === 0 && !override) return false;
   if ((flags & EFLAGS.TF) !== 0) state.set32(STATE.attention, ATTENTION);
   cpu.modeChanged();

@@ -14,6 +14,8 @@ import { readFlags, writeFlags } from './flags.ts';
 import { in64BitMode, inLongMode, inRealMode } from './mode.ts';
 
 const R11 = 11;
+/** DR6.BS: a single step */
+const DR6_BS = 1 << 14;
 const DPL3 = 3 << 5;
 
 function flatSegment(state: CpuState, index: number, selector: number, attributes: number): void {
@@ -68,6 +70,9 @@ function sysret(cpu: Cpu, operandSize: number): void {
   state.cpl = 3;
   if (long) writeFlags(cpu, state.get32(gprOffset(R11)) & ~(EFLAGS.RF | EFLAGS.VM));
   else writeFlags(cpu, readFlags(state) | EFLAGS.IF);
+  // Unlike IRET, SYSRET that sets TF traps at once: user code is stepped over its SYSCALL.
+  if ((state.get32(STATE.eflags) & EFLAGS.TF) !== 0)
+    state.set32(STATE.pendingDebug, state.get32(STATE.pendingDebug) | DR6_BS);
   cpu.modeChanged();
   cpu.redirect(target);
 }
