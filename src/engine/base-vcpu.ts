@@ -322,6 +322,7 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     if (!mmu.notCanonical) return fault;
     mmu.notCanonical = false;
     if (fault.vector !== GP || fault.errorCode !== 0 || this.mode.bits !== 64) return fault;
+    const address = state.get64(STATE.faultAddress);
     const bytes = new Uint8Array(MAX_INSTRUCTION_BYTES);
     try {
       for (let at = 0; at < bytes.length; at++)
@@ -330,7 +331,6 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
       // The instruction may end in front of a page that is not there.
       if (!(error instanceof GuestFault)) throw error;
     }
-    const address = state.get64(STATE.faultAddress);
     return refersToStack(this.decoder, state, bytes, address) ? new GuestFault(SSF) : fault;
   }
 

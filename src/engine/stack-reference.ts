@@ -49,6 +49,7 @@ export function refersToStack(
   const { memory, base } = decoder;
   const onStack = base === STATE.gpr + RSP * 8 || base === STATE.gpr + RBP * 8;
   if ((memory !== 'bd64' && memory !== 'bis64') || !onStack) return false;
+  if (/^bt[src]?$/.test(name)) return true; // the bit may be far from the operand
   const offset =
     state.get64(base) +
     (state.get64(decoder.index) << BigInt(decoder.scale)) +

@@ -60,10 +60,13 @@ export function deviation(
   if (expected.vector === XM && actual.vector === XM && names.some((name) => /^v?dpp/.test(name))) {
     return 'how far DPPS gets before an unmasked exception is up to the processor';
   }
-  const faults = (outcome: Outcome) => outcome.vector === PF || outcome.vector === GP;
+  const faults = ({ vector }: Outcome) => vector === PF || vector === GP || vector === SS;
   const gathers = each.templates.some(({ form }) => form.attributes.includes('vsib'));
   if (gathers && expected.vector !== actual.vector && faults(expected) && faults(actual)) {
     return 'which of several faults of a gather comes first is up to the processor';
+  }
+  if (each.bits === 32 && reachesFar(each) && actual.vector === GP) {
+    return 'an area of memory that wraps around at 4 GiB is written or refused, by model';
   }
   if (reachesFar(each) && faults(expected) && faults(actual)) {
     return 'which of several faults of a long memory operand comes first is up to the processor';

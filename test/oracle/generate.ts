@@ -71,7 +71,10 @@ export function generateCase(
   const chosen = choose(random, main, company);
   const uses = (attributes: RegExp) =>
     chosen.some(({ form }) => form.attributes.some((attribute) => attributes.test(attribute)));
-  const b = new CaseBuilder(random, bits, uses(/^(sse|mmx|avx)$/), uses(/^(fpu|mmx)$/));
+  // processors see by different means that a component is in its initial state: here none is
+  const saves = chosen.some(({ instruction }) => instruction.name.startsWith('xsave'));
+  const vectors = saves || uses(/^(sse|mmx|avx)$/);
+  const b = new CaseBuilder(random, bits, vectors, saves || uses(/^(fpu|mmx)$/));
 
   const alone = chosen.length === 1;
   const landing = alone && random.oneIn(40) ? undefined : codePlace(random);
@@ -146,7 +149,7 @@ function isAlone({ instruction, form }: Template): boolean {
   return (
     form.attributes.includes('cpl0') ||
     form.attributes.includes('vsib') ||
-    /^(popf|ud\d|bound|int|fxsave|fxrstor|fnsave|frstor|fnstenv|fldenv)/.test(name) ||
+    /^(popf|ud\d|bound|int|fxsave|fxrstor|xsave|xrstor|fnsave|frstor|fnstenv|fldenv)/.test(name) ||
     isApproximate(name)
   );
 }

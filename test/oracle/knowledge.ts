@@ -28,7 +28,7 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^(lar|lsl|verr|verw)$/, 'depends on descriptors of the host kernel'],
   [/^(lds|les|lfs|lgs|lss)$/, 'loads descriptors of the host kernel'],
   [/^(ljmp|lcall|lret)$/, 'loads descriptors of the host kernel'],
-  [/^(xsave|xrstor|xsetbv)/, 'keeps state that processors save differently'],
+  [/^xsetbv$/, 'belongs to the host kernel'],
   [/^int1$/, 'a hypervisor may show its #DB as a fault'],
   [/^swapgs$/, 'belongs to the host kernel'],
   [/^(wbinvd|invd|wbnoinvd)$/, 'the hypervisor of the host may not raise #GP'],
@@ -121,6 +121,10 @@ export function readsFlags(name: string): boolean {
 
 /** Bytes of memory that instructions without a sized operand reach. */
 const REACH: Readonly<Record<string, number>> = {
+  xsave: 832,
+  xsavec: 832,
+  xsaveopt: 832,
+  xrstor: 832,
   fxsave: 512,
   fxrstor: 512,
   fnsave: 108,
@@ -140,7 +144,7 @@ export function reachOf(name: string): number | undefined {
 /** Byte ranges `[from, to)` of what `name` stores that processors fill differently. */
 export function undefinedBytes(name: string, operandSize: number): readonly [number, number][] {
   // FIP, FDP, FOP, their selectors; MXCSR_MASK
-  if (name === 'fxsave') {
+  if (/^(fxsave|xsave|xsavec|xsaveopt)$/.test(name)) {
     return [
       [6, 24],
       [28, 32],

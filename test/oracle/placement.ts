@@ -102,7 +102,7 @@ export function placeInstruction(
     const bytes = memoryBytes(template, operandSize);
     const how = {
       bytes,
-      alignment: has('aligned') || /^(cmpxchg16b|fxsave|fxrstor)$/.test(name) ? 16 : 1,
+      alignment: alignmentOf(template),
       locked: locked || (lockable && /^(xchg|xadd|cmpxchg)/.test(name)),
       addressBits,
       segmentBase,
@@ -178,6 +178,13 @@ export function placeInstruction(
       (address ?? 0n) + BigInt(to),
     ]),
   };
+}
+
+/** Alignment of the memory operand that the instruction demands, or 1. */
+function alignmentOf({ instruction, form }: Template): number {
+  if (/^(xsave|xrstor)/.test(instruction.name)) return 64;
+  const aligned = form.attributes.includes('aligned');
+  return aligned || /^(cmpxchg16b|fxsave|fxrstor)$/.test(instruction.name) ? 16 : 1;
 }
 
 function choosesMemory(b: CaseBuilder, template: Template): boolean {

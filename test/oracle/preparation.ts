@@ -49,6 +49,10 @@ export function prepareImplied(b: CaseBuilder, template: Template, choices: Choi
     const al = (b.known(RAX) ?? 0n) & 0xffn;
     b.give(RBX, dataTarget(b, choices, 1, choices.segmentBase) - al);
   }
+  if (/^(xsave|xrstor)/.test(name)) {
+    b.give(RAX, BigInt(random.oneIn(3) ? 7 : random.below(8)));
+    b.give(RDX, 0n);
+  }
   if (/^v?maskmov(q|dqu)$/.test(name)) b.give(RDI, dataTarget(b, choices, 16, choices.segmentBase));
   if (/^v?pcmpestr/.test(name)) {
     for (const register of [RAX, RDX]) {
@@ -92,6 +96,8 @@ export function prepareOperand(
     b.put(place.address, bytesOf(random.oneIn(20) ? random.u32() : good, 4));
   } else if (name === 'fxrstor' && place.address !== undefined && !random.oneIn(8)) {
     b.put(place.address + 24n, bytesOf(random.pick([0x1f80, random.u32() & 0xffff]), 4));
+  } else if (name === 'xrstor' && place.address !== undefined) {
+    prepareArea(b, place.address);
   } else if (name === 'fldcw' && place.address !== undefined) {
     b.put(place.address, bytesOf(random.pick([0x37f, 0x27f, 0xf7f, random.u32() & 0xffff]), 2));
   } else if (/^v?ps(ll|rl|ra)[wdq]$/.test(name) && !random.oneIn(3)) {
@@ -99,6 +105,21 @@ export function prepareOperand(
     if (place.address !== undefined) b.put64(place.address, count);
     else if (place.register !== undefined) b.state.set64(320 + 32 * place.register, count);
   }
+}
+
+/** An XSAVE area that can be restored, mostly: MXCSR and the header, standard or compacted. */
+function prepareArea(b: CaseBuilder, area: bigint): void {
+  const { random } = b;
+  b.put(area + 24n, bytesOf(random.oneIn(20) ? random.u32() : random.pick([0x1f80, 0x9fc0]), 4));
+  const header = new DataView(new ArrayBuffer(64));
+  const components = BigInt(random.below(8));
+  header.setBigUint64(0, components, true);
+  if (random.oneIn(3))
+    header.setBigUint64(8, (1n << 63n) | components | BigInt(random.below(8)), true);
+  if (random.oneIn(12)) header.setUint8(random.below(64), random.below(256));
+  const bytes = new Uint8Array(header.buffer);
+  b.put(area + 512n, bytes.subarray(0, 32));
+  b.put(area + 544n, bytes.subarray(32));
 }
 
 /** The source of BT with a memory operand: a bit offset that mostly stays near. */

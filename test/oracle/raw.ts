@@ -18,6 +18,7 @@ const MODES = {
   32: { bits: 32, stackSize: 32, real: false },
   64: { bits: 64, stackSize: 64, real: false },
 } as const;
+const RCX = 1;
 const RSP = 4;
 const LONGEST = 15;
 
@@ -81,6 +82,7 @@ function build(
     const near = DATA_ADDRESS + random.below(WRITABLE_BYTES);
     b.state.setGpr(i, BigInt(random.oneIn(3) ? random.below(64) : near));
   }
+  if (/^loop/.test(template.instruction.name)) b.state.setGpr(RCX, BigInt(random.below(4)));
   const codeAddress = random.oneIn(10)
     ? CODE_END - bytes.length - random.below(2)
     : CODE_ADDRESS + random.below(4096);

@@ -202,7 +202,6 @@ function saveCompacted(cpu: Cpu, address: bigint, mode: number): void {
   const header = headerOf(area);
   header.setBigUint64(0, BigInt(written), true);
   header.setBigUint64(8, BigInt(wanted) | COMPACTED, true);
-  for (let at = 16; at < 64; at += 8) header.setBigUint64(at, 0n, true);
   for (const [component, offset] of regions(wanted, true)) {
     if ((written & (1 << component.bit)) === 0) continue;
     component.store(state, area.subarray(offset, offset + component.bytes), mode);

@@ -1,5 +1,5 @@
 import type { Value } from '../../ir/mod.ts';
-import { define, type Form, type Instruction } from '../form.ts';
+import { define, type Instruction } from '../form.ts';
 import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
 import { STATE, xmmOffset } from '../state.ts';
@@ -242,12 +242,6 @@ function maskedStore(width: 32 | 64) {
   };
 }
 
-/** VPERMQ, VPERMPD: outside 64-bit mode AMD's processors ignore VEX.W. */
-function quadwordForms(opcode: string): Form[] {
-  const row = `66 0F 3A ${opcode} /r ib`;
-  return [...vex(row, 'Vx Wx Ib', W1(AVX2_256)), ...vex(row, 'Vx Wx Ib', W0(AVX2_256), 'no64')];
-}
-
 const broadcasts: Instruction[] = [
   define(
     'vbroadcastss',
@@ -277,8 +271,8 @@ const permutations: Instruction[] = [
   define('vpermilpd', vex('66 0F 3A 05 /r ib', 'Vx Wx Ib', W0(AVX)), permuteDoublesImmediate),
   define('vpermd', vex('66 0F 38 36 /r', 'Vx Hx Wx', W0(AVX2_256)), permuteAll),
   define('vpermps', vex('66 0F 38 16 /r', 'Vx Hx Wx', W0(AVX2_256)), permuteAll),
-  define('vpermq', quadwordForms('00'), permuteQuadwords),
-  define('vpermpd', quadwordForms('01'), permuteQuadwords),
+  define('vpermq', vex('66 0F 3A 00 /r ib', 'Vx Wx Ib', AVX2_256), permuteQuadwords),
+  define('vpermpd', vex('66 0F 3A 01 /r ib', 'Vx Wx Ib', AVX2_256), permuteQuadwords),
   define('vperm2f128', vex('66 0F 3A 06 /r ib', 'Vx Hx Wx Ib', W0(AVX_256)), permuteHalves),
   define('vperm2i128', vex('66 0F 3A 46 /r ib', 'Vx Hx Wx Ib', W0(AVX2_256)), permuteHalves),
   define('vinsertf128', vex('66 0F 3A 18 /r ib', 'Vx Hx Wdq Ib', W0(AVX_256)), insertHalf),
