@@ -196,6 +196,7 @@ export class Board {
       firmwareBridge: firmware !== undefined,
     });
     const sendMsi = (address: number, data: number): void => apicBus.sendMsi(address, data);
+    const pmPort = isUefi ? PORT.acpiPmUefi : PORT.acpiPm;
     const portMap: [number, number, RegisterBank][] = [
       [PORT.pic1, 2, pic.primary],
       [PORT.pic2, 2, pic.secondary],
@@ -208,7 +209,7 @@ export class Board {
       [PORT.postCode, 1, postCode.registers],
       [PORT.port92, 1, resetControl.port92],
       [PORT.com1, 8, uart.registers],
-      [PORT.acpiPm, 16, acpiPm.registers],
+      [pmPort, 16, acpiPm.registers],
       [PORT.pciConfig, 8, pci.registers],
       [PORT.debugConsole, 1, debugConsoleBank((byte) => host.consoleOutput(Uint8Array.of(byte)))],
     ];
@@ -278,7 +279,7 @@ export class Board {
       localApicGpa: LOCAL_APIC_GPA,
       ioapic: { id: IOAPIC_ID, gpa: IOAPIC_GPA },
       sciIrq: IRQ.sci,
-      pmPort: PORT.acpiPm,
+      pmPort,
       pmTimerBits: PM_TIMER_BITS,
       reset: { port: PORT.reset, value: RESET_VALUE },
       rtcCenturyIndex: RTC_CENTURY,

@@ -55,6 +55,8 @@ export const PORT = {
   elcr: 0x4d0,
   fwCfg: 0x510,
   acpiPm: 0x600,
+  /** the same where UEFI firmware has it on a PIIX4, from which it switches off */
+  acpiPmUefi: 0xb000,
   pciConfig: 0xcf8,
   reset: 0xcf9,
 } as const;

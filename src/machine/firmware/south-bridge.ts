@@ -35,7 +35,7 @@ export function plugSouthBridge(pci: PciHost): void {
     deviceId: PIIX4_POWER,
     classCode: BRIDGE_OTHER,
   });
-  power.config.set(PMBA, 4, PORT.acpiPm | PMBA_IS_IO);
+  power.config.set(PMBA, 4, PORT.acpiPmUefi | PMBA_IS_IO);
   power.config.set(PMREGMISC, 1, PMREGMISC_ENABLED);
   pci.plug(POWER_PLACE.device, POWER_PLACE.functionNumber, power);
 }
