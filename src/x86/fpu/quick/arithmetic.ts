@@ -206,6 +206,8 @@ export function root(b: Routine, x: Number80, to: Exact): void {
   const estimate = b.pure('f64.sqrt', double(b.shrU(upper, b.i64(2))));
   const half = b.pure('f64.mul', estimate, float(0x41f0n << 48n)); // 2^32
   const found = b.variable(b.shl(b.pure('i64.trunc_sat_f64_s', half), b.i64(1)));
+  // 2^16 over the divisor of the step; this division goes on beside the multiplications.
+  const inverse = b.variable(b.pure('f64.div', float(0x40d0n << 48n), half));
 
   /** radicand - found², signed, in two halves */
   const error = (): { high: Value; low: Value } => {
@@ -219,7 +221,7 @@ export function root(b: Routine, x: Number80, to: Exact): void {
   const first = error();
   // The error is below 2^77: its middle 64 bits, over half the divisor.
   const middle = b.or(b.shl(first.high, b.i64(48)), b.shrU(first.low, b.i64(16)));
-  const step = b.pure('f64.div', b.pure('f64.mul', double(middle), float(0x40d0n << 48n)), half); // 2^14
+  const step = b.pure('f64.mul', double(middle), b.get(inverse));
   // Rounded down, it leaves a root that is hardly ever too large.
   const down = b.pure('i64.trunc_sat_f64_s', b.pure('f64.floor', step));
   b.set(found, b.add(b.get(found), down));
@@ -227,12 +229,10 @@ export function root(b: Routine, x: Number80, to: Exact): void {
   const last = error();
   const [high, low] = [b.variable(last.high), b.variable(last.low)];
   // Too large: the error of found - 1 is 2 × found - 1 more.
-  b.loop(() => {
-    b.if(b.ltS(b.get(high), b.i64(0)), () => {
-      b.set(found, b.sub(b.get(found), b.i64(1)));
-      addTwice(b, high, low, b.get(found), 1n);
-    });
-    return b.ltS(b.get(high), b.i64(0));
+  const isLarge = (): Value => b.ltS(b.get(high), b.i64(0));
+  whileTrue(b, isLarge, () => {
+    b.set(found, b.sub(b.get(found), b.i64(1)));
+    addTwice(b, high, low, b.get(found), 1n);
   });
   // Too small while the error is above 2 × found.
   const isSmall = (): Value => {
@@ -240,12 +240,9 @@ export function root(b: Routine, x: Number80, to: Exact): void {
     const equal = b.and(b.eq(b.get(high), top), b.gtU(b.get(low), twice));
     return b.or(b.gtU(b.get(high), top), equal);
   };
-  b.loop(() => {
-    b.if(isSmall(), () => {
-      subtractTwice(b, high, low, b.get(found));
-      b.set(found, b.add(b.get(found), b.i64(1)));
-    });
-    return isSmall();
+  whileTrue(b, isSmall, () => {
+    subtractTwice(b, high, low, b.get(found));
+    b.set(found, b.add(b.get(found), b.i64(1)));
   });
   b.set(to.significand, b.get(found));
   // Halfway lies at an error of found + 1/4: never met.
@@ -255,6 +252,16 @@ export function root(b: Routine, x: Number80, to: Exact): void {
   b.set(to.rest, b.select(some, rest, b.i64(0)));
   b.set(to.sign, b.i32(0));
   b.set(to.exponent, b.add(b.shrS(exponent, b.i32(1)), b.i32(0x3fff)));
+}
+
+/** Runs `body` as long as `condition` holds. */
+function whileTrue(b: Routine, condition: () => Value, body: () => void): void {
+  b.if(condition(), () =>
+    b.loop(() => {
+      body();
+      return condition();
+    }),
+  );
 }
 
 /** (high, low) += 2 × value + one */
