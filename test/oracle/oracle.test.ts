@@ -11,6 +11,7 @@ import { type EngineName, EngineProcessor } from './engine-processor.ts';
 import { describeFailure, hunt } from './hunt.ts';
 import { skipReason } from './knowledge.ts';
 import { NativeProcessor } from './native-processor.ts';
+import { generateRawCase } from './raw.ts';
 import { type Template, templatesOf } from './templates.ts';
 
 const native = NativeProcessor.open();
@@ -33,8 +34,15 @@ function engine(name: EngineName): EngineProcessor {
   return made;
 }
 
-function runOn(name: EngineName, from: number, count: number, bits: 32 | 64 = 64) {
+interface Choice {
+  readonly bits?: 32 | 64;
+  /** random bytes instead of instructions made from the forms */
+  readonly raw?: boolean;
+}
+
+function runOn(name: EngineName, from: number, count: number, { bits = 64, raw }: Choice = {}) {
   assert.ok(typeof native !== 'string');
+  const make = (number: number) => generateRawCase(seed, number, features, bits);
   const result = hunt({
     native,
     processor: engine(name),
@@ -44,6 +52,7 @@ function runOn(name: EngineName, from: number, count: number, bits: 32 | 64 = 64
     bits,
     templates: usable[bits],
     company: usable[bits],
+    ...(raw === true ? { make } : {}),
   });
   const shown = result.failures.slice(0, 10).map((each) => describeFailure(each, seed));
   assert.equal(
@@ -80,8 +89,15 @@ test('handlers do what the host processor does in 65,000 random cases over every
 });
 
 test('32-bit code in compatibility mode does what it does on the host', { skip }, () => {
-  runOn('handlers', 0, 15_000, 32);
-  runOn('reference', 30_000, 5_000, 32);
+  runOn('handlers', 0, 15_000, { bits: 32 });
+  runOn('reference', 30_000, 5_000, { bits: 32 });
+});
+
+test('random bytes are the same instructions as on the host, of the same length, or none', {
+  skip,
+}, () => {
+  runOn('handlers', 0, 8_000, { raw: true });
+  runOn('handlers', 0, 6_000, { raw: true, bits: 32 });
 });
 
 test('the reference engine does what the host processor does in 8,000 random cases', {
