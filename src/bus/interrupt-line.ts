@@ -17,6 +17,8 @@ export interface InterruptController {
   acknowledge(): number;
   /** True when a non-maskable interrupt waits; reading clears it. */
   takeNmi(): boolean;
+  /** True when one waits; looking does not take it. Absent where there are none. */
+  readonly nmiPending?: boolean;
   /** CR8: bits 7:4 of the task priority register, 0 to 15. */
   taskPriority: number;
   /** IA32_APIC_BASE (MSR 0x1b). Writes with reserved bits or illegal transitions return false (#GP). */

@@ -95,7 +95,8 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
 
   /** After a device was touched: leave at the next branch when an interrupt became deliverable. */
   protected noticeInterrupts(): void {
-    if (!this.host.interrupts.hasInterrupt()) return;
+    const { interrupts } = this.host;
+    if (!interrupts.hasInterrupt() && interrupts.nmiPending !== true) return;
     this.state.set32(STATE.attention, ATTENTION);
     this.state.set32(STATE.interruptPending, ATTENTION);
   }

@@ -351,7 +351,7 @@ export class Board {
         if (this.#stop !== undefined) continue;
         clock.runDue();
         this.#cards.poll();
-        if (this.#apic.hasInterrupt()) continue;
+        if (this.#apic.hasInterrupt() || this.#apic.nmiPending) continue;
         return { kind: 'idle', until: clock.nextDeadline() };
       }
       const took = clock.now() - now;

@@ -68,7 +68,10 @@ export const STATE = {
 
   /** privilege level 0..3, i32 */
   cpl: 1032,
-  /** inhibits interrupts until the next instruction has retired (STI, MOV SS), i32 */
+  /**
+   * not 0: inhibits interrupts until the next instruction has retired (STI, MOV SS), i32. After STI, the low
+   * half of that instruction's RIP.
+   */
   interruptShadow: 1036,
   /** 1 while halted by HLT, i32 */
   halted: 1040,

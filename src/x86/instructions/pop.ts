@@ -5,6 +5,7 @@ import type { Semantics } from '../semantics.ts';
 import { gprOffset, RSP, STATE } from '../state.ts';
 import { movedAddress } from './addressing.ts';
 import { allFlags, setAllFlags } from './flag-bits.ts';
+import { closesWindow } from './interrupt-window.ts';
 import { wakeInterrupts } from './usual-transfer.ts';
 
 const ARITHMETIC = EFLAGS.CF | EFLAGS.PF | EFLAGS.AF | EFLAGS.ZF | EFLAGS.SF | EFLAGS.OF;
@@ -52,7 +53,11 @@ function usualPopf(b: Semantics, value: Value, slow: () => void): void {
     b.and(changed, b.i32(EFLAGS.AC)),
     b.and(b.or(before, value), b.i32(EFLAGS.TF)),
   );
-  b.if(unusual, slow, () => {
+  const closes = b.and(
+    b.eqz(b.and(value, b.i32(EFLAGS.IF))),
+    closesWindow(b, b.readField32(STATE.eflags)),
+  );
+  b.if(b.or(unusual, closes), slow, () => {
     const cpl = b.readField32(STATE.cpl);
     const iopl = b.and(b.shrU(before, b.i32(12)), b.i32(3));
     const ofLevel = b.select(

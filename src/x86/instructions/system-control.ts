@@ -7,6 +7,7 @@ import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
 import { LDTR, SEGMENT, STATE, TR } from '../state.ts';
 import { CR4 } from '../system/control-bits.ts';
+import { closesWindow, shadowMark } from './interrupt-window.ts';
 
 /** MOV r, CRn and MOV CRn, r: always a register, whatever ModRM.mod says. SDM Vol. 2B "MOV—Move to/from Control Registers". */
 const moveFromControl = define(
@@ -153,7 +154,12 @@ function requireIopl(b: Semantics): void {
 
 const cli = define('cli', [form('FA')], (b) => {
   requireIopl(b);
-  b.writeField32(STATE.eflags, b.and(b.readField32(STATE.eflags), b.i32(~EFLAGS.IF)));
+  const flags = b.readField32(STATE.eflags);
+  b.if(
+    closesWindow(b, flags),
+    () => b.helper('closeWindow'),
+    () => b.writeField32(STATE.eflags, b.and(flags, b.i32(~EFLAGS.IF))),
+  );
 });
 
 const sti = define('sti', [form('FB')], (b) => {
@@ -161,7 +167,7 @@ const sti = define('sti', [form('FB')], (b) => {
   const flags = b.readField32(STATE.eflags);
   b.if(b.eqz(b.and(flags, b.i32(EFLAGS.IF))), () => {
     b.writeField32(STATE.eflags, b.or(flags, b.i32(EFLAGS.IF)));
-    b.writeField32(STATE.interruptShadow, b.i32(1));
+    b.writeField32(STATE.interruptShadow, shadowMark(b, b.parameter('nextRip')));
     b.writeField32(STATE.attention, b.readField32(STATE.interruptPending));
   });
 });

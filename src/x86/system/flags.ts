@@ -107,12 +107,37 @@ function applyPopf(cpu: Cpu, value: number, operandSize: number): boolean {
 /** POPF: `value` is the top of the stack; the stack pointer moves when the flags have been set. */
 function popFlags(cpu: Cpu, value: number, operandSize: number): void {
   if (virtual8086Sensitive(cpu.state)) throw new GuestFault(GP);
+  if ((value & EFLAGS.IF) === 0 && letsInterruptIn(cpu)) return;
   const stack = Stack.current(cpu);
   const redirect = applyPopf(cpu, value, operandSize);
   stack.skip(operandSize / 8);
   stack.commit(cpu.state);
   // Under TF the next instruction is single-stepped already: leave compiled code before it.
-  if (redirect || (cpu.state.get32(STATE.eflags) & EFLAGS.TF) !== 0) cpu.redirect(cpu.nextRip());
+  const stepped = (cpu.state.get32(STATE.eflags) & EFLAGS.TF) !== 0;
+  // An interrupt that IF now lets in comes before the next instruction.
+  const interrupted = (value & EFLAGS.IF) !== 0 && cpu.state.i32[STATE.attention >> 2] !== 0;
+  if (redirect || stepped || interrupted) cpu.redirect(cpu.nextRip());
+}
+
+/**
+ * True, with the engine sent back to this instruction, when a deliverable interrupt has to come before it:
+ * see `closesWindow` in instructions/interrupt-window.ts.
+ */
+function letsInterruptIn(cpu: Cpu): boolean {
+  const { state } = cpu;
+  const rip = cpu.currentRip();
+  const inShadow = state.get32(STATE.interruptShadow) === Number(rip & 0xffff_ffffn);
+  const open = (state.get32(STATE.eflags) & EFLAGS.IF) !== 0;
+  if (!open || inShadow || state.cpl > iopl(state) || !cpu.interrupts.hasInterrupt()) return false;
+  state.set32(STATE.attention, ATTENTION);
+  cpu.redirect(rip);
+  return true;
+}
+
+/** CLI where an interrupt may wait. */
+function closeWindow(cpu: Cpu): void {
+  const { state } = cpu;
+  if (!letsInterruptIn(cpu)) state.set32(STATE.eflags, state.get32(STATE.eflags) & ~EFLAGS.IF);
 }
 
 /** PUSHF where virtual-8086 mode may forbid it. */
@@ -129,6 +154,7 @@ export function virtual8086Sensitive(state: CpuState): boolean {
 }
 
 export const flagHelpers: Record<string, Helper> = {
+  closeWindow: { params: [], run: closeWindow },
   popFlags: { params: ['i32', 'i32', 'i32'], run: popFlags },
   pushFlags: { params: ['i32', 'i32'], run: pushFlags },
 };
