@@ -40,6 +40,8 @@ import { PRIVILEGE } from './tlb-layout.ts';
 const DR6_SINGLE_STEP = 1 << 14;
 /** DR6.BT */
 const DR6_TASK_SWITCH = 1 << 15;
+/** What a load of SS leaves in STATE.interruptShadow; STI leaves something else. */
+const STACK_LOADED = 1;
 const DR6 = STATE.dr + 6 * 8;
 
 /** Makes compiled code leave at its next taken branch. */
@@ -299,14 +301,28 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     const { cpl } = state;
     const deliveries = state.get32(STATE.deliveries);
     state.set32(STATE.eflags, flags & ~EFLAGS.RF);
-    state.set32(STATE.pendingDebug, 0);
+    state.set32(STATE.pendingDebug, this.heldDebug);
+    this.heldDebug = 0;
+    if (this.behindStackLoad()) state.set32(STATE.interruptShadow, 0);
     const completed = instruction();
     if (completed === undefined) return false;
     const entered = state.get32(STATE.deliveries) !== deliveries || state.cpl < cpl;
     if (!completed || entered) {
       state.set32(STATE.pendingDebug, state.get32(STATE.pendingDebug) & DR6_TASK_SWITCH);
+    } else if (this.behindStackLoad()) {
+      // A load of SS holds its traps back until the next instruction. SDM Vol. 3A, 6.8.3.
+      this.heldDebug = state.get32(STATE.pendingDebug);
+      state.set32(STATE.pendingDebug, 0);
     } else if ((flags & EFLAGS.TF) !== 0) this.noteDebug(DR6_SINGLE_STEP);
     return state.get32(STATE.pendingDebug) === 0 || this.deliverPendingDebug();
+  }
+
+  /** Conditions of DR6 that an instruction which loaded SS has met, for the end of the next one. */
+  protected heldDebug = 0;
+
+  /** True when the last instruction loaded SS, which keeps interrupts and debug traps out for one more. */
+  protected behindStackLoad(): boolean {
+    return this.state.get32(STATE.interruptShadow) === STACK_LOADED;
   }
 
   /** Delivers an exception of the instruction at `rip`. False after a triple fault. */

@@ -226,7 +226,15 @@ export class InterpVcpu extends BaseVcpu {
     let exit: VcpuExit | undefined;
     let events = true;
     while (exit === undefined) {
-      if (events || state.get32(STATE.attention) !== 0) {
+      if (state.get32(STATE.pendingDebug) !== 0) {
+        if (!this.deliverPendingDebug()) exit = 'shutdown';
+        continue;
+      }
+      // Interrupts wait for the instruction behind a load of SS.
+      let alone = this.heldDebug !== 0;
+      const wanted = events || state.get32(STATE.attention) !== 0;
+      if (wanted && this.behindStackLoad() && !this.exitRequested) alone = true;
+      else if (wanted) {
         events = false;
         state.set32(STATE.attention, 0);
         if (this.exitRequested) {
@@ -246,11 +254,7 @@ export class InterpVcpu extends BaseVcpu {
         exit = 'budget';
         break;
       }
-      if (state.get32(STATE.pendingDebug) !== 0) {
-        if (!this.deliverPendingDebug()) exit = 'shutdown';
-        continue;
-      }
-      let alone = (state.get32(STATE.eflags) & (EFLAGS.TF | EFLAGS.RF)) !== 0;
+      alone ||= (state.get32(STATE.eflags) & (EFLAGS.TF | EFLAGS.RF)) !== 0;
       if (mmu.breakpoints.hasCode) {
         const linear = this.#linearRip();
         const met = this.meetBreakpoint(linear);

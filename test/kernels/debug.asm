@@ -295,6 +295,25 @@ main:
   verify
   equal "and is a trap", dword [f_eip], .int1
 
+  expect "a step over MOV to SS", DB_, 0
+    mov eax, KDATA
+    step_from
+    mov ss, eax
+    nop
+.shadow:
+    nop
+  verify
+  equal "ends behind the next instruction", dword [f_eip], .shadow
+  expect "a data breakpoint met by MOV to SS", DB_, 0
+    mov dword [scratch], KDATA
+    debug scratch, DR7_L0 | DR7_KIND0(ACCESS, LEN2)
+    mov ss, [scratch]
+    inc ebx
+.shadow2:
+    inc ebx
+  verify
+  equal "is reported behind the next instruction", dword [f_eip], .shadow2
+
   ; --- alignment
   mov eax, cr0
   or eax, 1 << 18

@@ -100,6 +100,10 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
       manual: 'Vol. 3B, 18.2.5: the low bits of a breakpoint address are masked by its length',
     },
     {
+      checks: ['is reported behind the next'],
+      manual: 'Vol. 3A, 6.8.3: a load of SS holds debug traps back until the next instruction',
+    },
+    {
       checks: ['DR7.GD', 'faults at the access', 'DR6.BD'],
       manual: 'Vol. 3B, 18.3.1.3: general detect; TCG does not have it',
     },
