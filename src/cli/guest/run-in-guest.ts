@@ -24,17 +24,19 @@ export async function runInGuest(
   streams: GuestStreams,
   onTerminal = false,
 ): Promise<number> {
-  const channel = await openChannel(client, command, onTerminal);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  let code: number | undefined;
-  channel.on('exit', (status: number | null, signal?: string) => {
-    code = status ?? EXIT_SIGNAL + signalNumber(signal);
+  // A command may be over before anybody who waits for the channel gets to know of it.
+  const channel = await openChannel(client, command, onTerminal, (opening) => {
+    let code: number | undefined;
+    opening.on('exit', (status: number | null, signal?: string) => {
+      code = status ?? EXIT_SIGNAL + signalNumber(signal);
+    });
+    opening.on('close', () => {
+      if (code !== undefined) resolve(code);
+      else reject(new VivariumError('guest-lost', 'the connection with the guest broke'));
+    });
+    opening.on('error', () => {});
   });
-  channel.on('close', () => {
-    if (code !== undefined) resolve(code);
-    else reject(new VivariumError('guest-lost', 'the connection with the guest broke'));
-  });
-  channel.on('error', () => {});
   channel.pipe(streams.output, { end: false });
   channel.stderr.pipe(streams.errors, { end: false });
   // Whoever reads no more wants no more.
@@ -66,11 +68,16 @@ function openChannel(
   client: Client,
   command: string | undefined,
   onTerminal: boolean,
+  prepare: (channel: ClientChannel) => void,
 ): Promise<ClientChannel> {
   const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
   const opened = (error: Error | undefined, channel: ClientChannel): void => {
-    if (error === undefined) resolve(channel);
-    else reject(new VivariumError('guest-lost', `the guest refused: ${error.message}`));
+    if (error !== undefined) {
+      reject(new VivariumError('guest-lost', `the guest refused: ${error.message}`));
+      return;
+    }
+    prepare(channel);
+    resolve(channel);
   };
   const pty: PseudoTtyOptions | false = onTerminal && {
     term: process.env['TERM'] ?? 'vt100',

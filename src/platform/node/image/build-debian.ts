@@ -163,16 +163,18 @@ async function makeFilesystem(
   const file = await open(disk, 'w');
   await file.truncate(bytes);
   await file.close();
+  const isRoot = process.getuid?.() === 0;
+  // Only root can give programs capabilities; Debian's do without them, as ping does.
+  const capabilities = isRoot ? '--xattrs --xattrs-include=security.capability' : '';
   // Devices are made by the kernel at boot; here they may need privileges.
   const script = [
     'set -e',
-    `tar -C ${quote(root)} --numeric-owner --exclude=./dev/* -xpf ${quote(archive)}`,
+    `tar -C ${quote(root)} --numeric-owner ${capabilities} --exclude=./dev/* -xpf ${quote(archive)}`,
     `mke2fs -q -F -t ext4 -L root -m 1 -d ${quote(root)} ${quote(disk)}`,
     // Process 1 expects a console before it has mounted /dev.
     `debugfs -w -R 'mknod dev/console c 5 1' ${quote(disk)}`,
   ].join('\n');
   const shell = ['sh', '-c', script] as const;
-  const isRoot = process.getuid?.() === 0;
   const command = isRoot ? shell : (['fakeroot', '--', ...shell] as const);
   try {
     await runTool(command, 'cannot make the file system');
