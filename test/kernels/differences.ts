@@ -124,6 +124,22 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
       manual: 'Vol. 3A, 6.15, interrupt 17: accesses that are not aligned are #AC; TCG checks none',
     },
   ],
+  extended: [
+    {
+      checks: ['LDMXCSR with a reserved', 'FXRSTOR with one'],
+      manual: 'Vol. 2A, LDMXCSR, FXRSTOR: reserved bits of MXCSR are #GP(0)',
+    },
+    {
+      checks: ['an exception of SSE', 'and with it', 'its destination is not written'],
+      manual:
+        'Vol. 1, 11.5: an exception of SSE that is not masked is #XM, or #UD; TCG has neither',
+    },
+    {
+      checks: ['a pending exception meets', 'and MMX'],
+      manual: 'Vol. 1, 8.7: pending x87 exceptions are raised by waiting x87 and MMX instructions',
+    },
+    { checks: ['TS: XSAVE'], manual: 'Vol. 2D, XSAVE: #NM with CR0.TS' },
+  ],
   paging: [
     {
       checks: [

@@ -26,6 +26,7 @@ const KERNELS: readonly Kernel[] = [
   { name: 'real', engines: ['interp', 'reference'] },
   { name: 'debug', engines: ['interp', 'reference'] },
   { name: 'paging', engines: ['interp', 'reference'] },
+  { name: 'extended', engines: ['interp', 'reference'] },
   { name: 'interrupts', engines: ['bt', 'reference'] },
   { name: 'long4', engines: ['bt', 'interp'] },
   { name: 'long5', engines: ['interp', 'reference'], cpu: 'max,+la57' },
