@@ -230,6 +230,7 @@ describe('shared folders', { timeout: 1_500_000, skip: isLinux ? false : 'needs 
   test('they are there again after a reset', async () => {
     await run('echo kept >/work/kept');
     guest.type('reboot\n');
+    await guest.expect('Restarting system');
     await guest.expect('vivarium:~# ');
     assert.match(await run('cat /work/kept /etc/one.conf'), /kept\r?\nthird/);
     guest.type('poweroff\n');

@@ -70,8 +70,10 @@ describe('sockets between guest and host', {
   });
 
   test('a program of the host reaches the guest, and both say all they have to', async () => {
-    guest.send('/programs/pipe 77 </tmp/r >/tmp/got; sha256sum /tmp/got');
-    await guest.expect('listening');
+    await guest.run(
+      '/programs/pipe 77 </tmp/r >/tmp/got 2>/tmp/said & ' +
+        'while ! grep -q listening /tmp/said; do usleep 50000; done',
+    );
     const socket = connect({ path, allowHalfOpen: true });
     socket.write('CONNECT 77\n');
     const [first] = (await once(socket, 'data')) as [Buffer];
@@ -82,7 +84,7 @@ describe('sockets between guest and host', {
     let bytes = first.length - (answer?.[0].length ?? 0);
     for await (const piece of socket) bytes += (piece as Buffer).length;
     assert.equal(bytes, 4 * MIB);
-    const { text } = await guest.result();
+    const { text } = await guest.run('wait; sha256sum /tmp/got');
     assert.match(text, new RegExp(createHash('sha256').update(sent).digest('hex')));
   });
 
@@ -96,6 +98,7 @@ describe('sockets between guest and host', {
 
   test('they work again after a reset, and are gone with the machine', async () => {
     guest.type('reboot\n');
+    await guest.expect('Restarting system');
     await guest.expect('vivarium:~# ');
     await using host = await accept(5);
     guest.send('echo again | /programs/pipe 2 5');
