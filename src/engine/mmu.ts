@@ -155,11 +155,11 @@ export class Mmu {
     // Read-only memory is written through the bus.
     if (isReadOnly && access !== ACCESS_WRITE) frame = memory.frameForRead(gfn);
     if (frame < 0) return NOT_RAM;
+    if (result.pageBytes > PAGE_BYTES) this.tlb.noteLarge(low, high, result.pageBytes);
     if (access !== ACCESS_EXECUTE && this.#mayCache(low, high, privilege)) {
       const writable = result.writable && !isReadOnly && !memory.hasCode(frame);
       const bank = this.tlb.bank(privilege);
       bank.fill(low, high, frame, result.readable, writable, result.global);
-      if (result.pageBytes > PAGE_BYTES) this.tlb.noteLarge(low, high);
     }
     return frame + inPage;
   }

@@ -3,6 +3,7 @@ import { TLB } from './tlb-layout.ts';
 /** Bits of TLB.used: in which journals a data entry is listed. */
 const LISTED = 1;
 const LISTED_GLOBAL = 2;
+const LARGE_PAGE = 2 ** 21;
 const EXECUTE_JOURNAL = 2 * TLB.executeEntries;
 
 /**
@@ -140,6 +141,27 @@ export class TlbBank {
       this.base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
     if (words[execute >> 2] === page && words[(execute >> 2) + 1] === high)
       this.#clearExecute(execute);
+  }
+
+  /** Drops the translations of the 2 MiB page at (low, high), cached in pieces of 4 KiB. */
+  flushLargePage(low: number, high: number): void {
+    if (this.#filled + this.#globalFilled + this.#executeFilled + this.#executeGlobalFilled === 0)
+      return;
+    const words = this.#words;
+    const first = low & ~(LARGE_PAGE - 1);
+    for (let piece = 0; piece < LARGE_PAGE; piece += 4096) {
+      const page = first + piece;
+      const at = (this.base + ((page >>> 12) & (TLB.entries - 1)) * TLB.entryBytes) >> 2;
+      const isRead = words[at] === page && words[at + 1] === high;
+      const isWritten = words[at + 2] === page && words[at + 3] === high;
+      if (isRead || isWritten) this.#invalidate(at << 2, page);
+      const execute =
+        this.base +
+        TLB.execute +
+        ((page >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
+      if (words[execute >> 2] === page && words[(execute >> 2) + 1] === high)
+        this.#clearExecute(execute);
+    }
   }
 
   /** Takes write permission from every cached translation of the frame at linear `frame`. */

@@ -5,6 +5,8 @@ import { PRIVILEGE, TLB } from './tlb-layout.ts';
 /** Address spaces whose user translations are kept at a time; Linux uses six process-context identifiers. */
 const CONTEXTS = 8;
 
+const LARGE_BYTES = 2 ** 21;
+
 interface Context {
   readonly bank: TlbBank;
   /** process-context identifier, or -1 */
@@ -29,6 +31,8 @@ export class Tlb {
   #uses = 0;
   /** large pages whose 4 KiB pieces may be cached, by number of the 2 MiB page */
   readonly #large = new Set<number>();
+  /** the same for pages that are larger, by number of the 1 GiB page */
+  readonly #huge = new Set<number>();
   flushes = 0;
 
   static readonly bytes = TLB.bytes * (CONTEXTS + 3);
@@ -59,9 +63,10 @@ export class Tlb {
           : this.#userAc;
   }
 
-  /** Notes that the page at (low, high) is a piece of a large one. */
-  noteLarge(low: number, high: number): void {
-    this.#large.add(largePage(low, high));
+  /** Notes that the page at (low, high) is a piece of one of `bytes`. */
+  noteLarge(low: number, high: number, bytes: number): void {
+    if (bytes === LARGE_BYTES) this.#large.add(largePage(low, high));
+    else this.#huge.add(hugePage(low, high));
   }
 
   /** Continues in the address space `pcid`; what was cached of it before stays when `keep` says so. */
@@ -99,7 +104,9 @@ export class Tlb {
   flush(keepGlobal: boolean): void {
     this.flushes++;
     for (const bank of this.#banks) bank.flush(keepGlobal);
-    if (!keepGlobal) this.#large.clear();
+    if (keepGlobal) return;
+    this.#large.clear();
+    this.#huge.clear();
   }
 
   /** Drops the execute translations. */
@@ -109,18 +116,26 @@ export class Tlb {
 
   /** Drops the translations of one page in every address space: all of it, also when a large page maps it. */
   flushPage(low: number, high: number): void {
-    if (this.#large.has(largePage(low, high))) {
+    if (this.#huge.has(hugePage(low, high))) {
       this.flush(false);
       return;
     }
     this.flushes++;
-    for (const bank of this.#banks) bank.flushPage(low, high);
+    const isLarge = this.#large.delete(largePage(low, high));
+    for (const bank of this.#banks) {
+      bank.flushPage(low, high);
+      if (isLarge) bank.flushLargePage(low, high);
+    }
   }
 
   /** Takes write permission from every cached translation of the frame at linear `frame`. */
   protectFrame(frame: number): void {
     for (const bank of this.#banks) bank.protectFrame(frame);
   }
+}
+
+function hugePage(low: number, high: number): number {
+  return (high >>> 0) * 4 + (low >>> 30);
 }
 
 function largePage(low: number, high: number): number {

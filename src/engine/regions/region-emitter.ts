@@ -69,7 +69,6 @@ export class RegionEmitter extends BodyEmitter {
   readonly #recordAt: (at: number) => number;
   readonly #exitTable: (exits: readonly RegionExit[]) => number;
   readonly #exits: RegionExit[] = [];
-  readonly #exitNumbers = new Map<string, number>();
   readonly #labelsUsed = new Set<OuterLabel>();
   readonly #handlerType: number;
   readonly #types: RegionTypes;
@@ -510,18 +509,21 @@ export class RegionEmitter extends BodyEmitter {
               ? 'narrow'
               : 'wide';
     this.#labelsUsed.add(label);
-    const number = this.#exitNumber({ record, handler, left, page, recipe: Math.max(recipe, 0) });
+    const number = this.#exitNumber(record, handler, left, page, Math.max(recipe, 0));
     this.f.i32Const(number).br(this.#outerDepth(label));
   }
 
-  #exitNumber(exit: RegionExit): number {
-    const key = `${exit.record},${exit.handler},${exit.left},${exit.page},${exit.recipe}`;
-    let number = this.#exitNumbers.get(key);
-    if (number === undefined) {
-      number = this.#exits.push(exit) - 1;
-      this.#exitNumbers.set(key, number);
-    }
-    return number;
+  #exitNumber(record: number, handler: number, left: number, page: number, recipe: number): number {
+    // The accesses of an instruction leave alike.
+    const last = this.#exits.at(-1);
+    const isSame =
+      last?.record === record &&
+      last.handler === handler &&
+      last.left === left &&
+      last.page === page &&
+      last.recipe === recipe;
+    if (!isSame) this.#exits.push({ record, handler, left, page, recipe });
+    return this.#exits.length - 1;
   }
 
   #pushRipBase(page: number): void {
@@ -1093,7 +1095,7 @@ export class RegionEmitter extends BodyEmitter {
     args();
     f.call(this.imports.helper(name)).tee(this.#exitHandler).if();
     const left = this.#uncharged();
-    f.i32Const(this.#exitNumber({ record, handler: 0, left, page, recipe: 0 })).set(this.#exit);
+    f.i32Const(this.#exitNumber(record, 0, left, page, 0)).set(this.#exit);
     this.#labelsUsed.add('helper');
     this.#nesting++;
     f.br(this.#outerDepth('helper'));

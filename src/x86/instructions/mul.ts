@@ -5,10 +5,17 @@ import type { Semantics } from '../semantics.ts';
 import { RAX, RDX } from '../state.ts';
 import { multiplyHighSigned, multiplyHighUnsigned } from './multiply-high.ts';
 
-/** CF = OF = `overflow` (i32). SF, ZF, AF and PF are undefined and kept. */
+/**
+ * CF = OF = `overflow` (i32). SF, ZF, AF and PF are undefined: all flags become those of a subtraction that
+ * borrows and overflows, or of 0 - 0, so that none need be kept from before.
+ */
 function setOverflow(b: Semantics, overflow: Value): void {
-  b.setCarry(overflow);
-  b.setOverflowSign(b.neg(b.widen(overflow)));
+  const pick = (value: bigint): Value => b.select(overflow, b.i64(value), b.i64(0));
+  b.flagsSub(
+    pick(0x7fff_ffff_ffff_ffffn),
+    pick(0x8000_0000_0000_0000n),
+    pick(0xffff_ffff_ffff_ffffn),
+  );
 }
 
 /** MUL: rDX:rAX ← rAX × source, unsigned (AX ← AL × source for bytes). SDM Vol. 2B "MUL". */
