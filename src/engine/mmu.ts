@@ -322,7 +322,9 @@ export class Mmu {
   readLinear(address: bigint, bytes: number, privilege: number): bigint {
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
-    const place = this.#gather(low, high, bytes, ACCESS_READ, privilege);
+    const within = (low & 0xfff) + bytes <= PAGE_BYTES;
+    const cached = within ? this.tlb.bank(privilege).lookup(low, high, false) : -1;
+    const place = cached > 0 ? cached : this.#gather(low, high, bytes, ACCESS_READ, privilege);
     if (place === 0) throw this.recordedFault();
     switch (bytes) {
       case 1:
@@ -340,7 +342,10 @@ export class Mmu {
     this.#view.setBigUint64(this.#bounce, BigInt.asUintN(64, value), true);
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
-    if (!this.#scatter(low, high, this.#bounce, bytes, privilege)) throw this.recordedFault();
+    const within = (low & 0xfff) + bytes <= PAGE_BYTES;
+    const cached = within ? this.tlb.bank(privilege).lookup(low, high, true) : -1;
+    if (cached > 0) this.#bytes.copyWithin(cached, this.#bounce, this.#bounce + bytes);
+    else if (!this.#scatter(low, high, this.#bounce, bytes, privilege)) throw this.recordedFault();
   }
 
   readBytes(address: bigint, target: Uint8Array, privilege: number): void {

@@ -29,9 +29,9 @@ export class TlbBank {
   constructor(words: Int32Array, base: number) {
     this.#words = words;
     this.base = base;
-    for (let index = 0; index < TLB.entries; index++) this.#clear(base + index * TLB.entryBytes);
-    for (let index = 0; index < TLB.executeEntries; index++)
-      this.#clearExecute(base + TLB.execute + index * TLB.executeEntryBytes);
+    // Memory is zero at first, and a tag of zero matches page 0 alone.
+    this.#clear(base);
+    this.#clearExecute(base + TLB.execute);
   }
 
   get mode(): number {

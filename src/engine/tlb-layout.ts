@@ -18,7 +18,7 @@
  *   +12 u32 frame       linear-memory offset of the frame
  */
 export const TLB = {
-  entries: 1024,
+  entries: 8192,
   entryBytes: 32,
   read: 0,
   write: 8,
@@ -26,13 +26,13 @@ export const TLB = {
   global: 20,
   used: 24,
   /** offset of the execute entries from the TLB's base */
-  execute: 1024 * 32,
-  executeEntries: 2048,
+  execute: 8192 * 32,
+  executeEntries: 4096,
   executeEntryBytes: 16,
   executeMap: 8,
   executeFrame: 12,
   /** bytes of one privilege's TLB */
-  bytes: 1024 * 32 + 2048 * 16,
+  bytes: 8192 * 32 + 4096 * 16,
 } as const;
 
 /**

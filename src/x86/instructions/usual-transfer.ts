@@ -35,11 +35,17 @@ const SUPERVISOR_AC_TLB = STATE.tlbs + 8;
 
 const place = (index: number): number => STATE.segments + index * SEGMENT.bytes;
 
-function setFlatSegment(b: Semantics, index: number, selector: Value, attributes: Value): void {
+function setFlatSegment(
+  b: Semantics,
+  index: number,
+  selector: Value,
+  attributes: Value,
+  limit: Value = b.i32(FLAT_LIMIT | 0),
+): void {
   const at = place(index);
   b.writeState({ kind: 'fixed', offset: at + SEGMENT.selector }, 'i32.16u', selector);
   b.writeField32(at + SEGMENT.attributes, attributes);
-  b.writeField32(at + SEGMENT.limit, b.i32(FLAT_LIMIT | 0));
+  b.writeField32(at + SEGMENT.limit, limit);
   b.writeField(at + SEGMENT.base, b.i64(0));
 }
 
@@ -177,15 +183,24 @@ export function usualIret(b: Semantics): void {
       b.ne(b.shrS(b.shl(rip, b.i64(16)), b.i64(16)), rip),
     );
     b.if(unusual, slow, () => {
+      // The supervisor runs with a null SS at times: after an interrupt that changed the level, or from boot.
+      const isNull = b.and(b.eqz(ss), b.eqz(isUser));
       const code = b.select(isUser, b.i64(DESCRIPTOR.userCode), b.i64(DESCRIPTOR.code));
       const data = b.select(isUser, b.i64(DESCRIPTOR.userData), b.i64(DESCRIPTOR.data));
       let inner = isInner(b, ES);
       for (const index of [DS, FS, GS]) inner = b.or(inner, isInner(b, index));
-      const wrong = any(b, differs(b, cs, code), differs(b, ss, data), b.and(isUser, inner));
+      const wrong = any(
+        b,
+        differs(b, cs, code),
+        b.and(b.eqz(isNull), differs(b, ss, data)),
+        b.and(isUser, inner),
+      );
       b.if(wrong, slow, () => {
         const level = b.select(isUser, b.i32(DPL3), b.i32(0));
         setFlatSegment(b, CS, b.wrap(cs), b.or(level, b.i32(FLAT.CODE64)));
-        setFlatSegment(b, SS, b.wrap(ss), b.or(level, b.i32(FLAT.DATA)));
+        const unlessNull = (value: Value): Value => b.select(isNull, b.i32(0), value);
+        const attributes = unlessNull(b.or(level, b.i32(FLAT.DATA)));
+        setFlatSegment(b, SS, b.wrap(ss), attributes, unlessNull(b.i32(FLAT_LIMIT | 0)));
         b.writeField(gprOffset(RSP), rsp);
         b.writeField32(STATE.cpl, rpl);
         setAllFlags(b, flags);
