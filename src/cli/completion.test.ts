@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { spawnViv } from './spawn-viv.fixture.ts';
 
-describe('completion', { timeout: 60_000 }, () => {
+describe('completion', { timeout: 240_000 }, () => {
   const place = mkdtempSync(join(tmpdir(), 'vivarium-completion-'));
   const stateBefore = process.env['XDG_STATE_HOME'];
   before(() => {

@@ -13,7 +13,7 @@ import { runInGuest } from './run-in-guest.ts';
 import { openSession } from './session.ts';
 import { type FakeGuest, startFakeGuest } from './ssh-server.fixture.ts';
 
-describe('commands that enter a guest', { timeout: 60_000 }, () => {
+describe('commands that enter a guest', { timeout: 240_000 }, () => {
   const place = mkdtempSync(join(tmpdir(), 'vivarium-guest-'));
   const inside = join(place, 'inside');
   const stateBefore = process.env['XDG_STATE_HOME'];
