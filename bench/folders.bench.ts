@@ -31,6 +31,9 @@ const MODULES_9P = ['9p', '9pnet_virtio'];
 const DIRECTORIES = 100;
 const FILES = 20;
 
+/** The folder belongs to somebody else in the guest; git asks for permission. */
+const gitConfig: ExtraFile = { path: 'etc/gitconfig', data: '[safe]\n\tdirectory = *\n' };
+
 const options = readOptions();
 const host = describeHost();
 const directory = mkdtempSync(join(tmpdir(), 'vivarium-bench-'));
@@ -55,7 +58,7 @@ const subjects: Record<string, () => Session> = {
   ...(peer === undefined ? {} : { qemu: () => new Session(qemu, qemuArguments) }),
 };
 const mounts: Readonly<Record<string, string>> = {
-  vivarium: 'mount -t virtiofs viv0 /work',
+  vivarium: 'mountpoint -q /work', // the start-up mounts what -v shares
   qemu: 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=1048576 viv0 /work',
 };
 
@@ -163,9 +166,6 @@ async function bootFiles(): Promise<BootFiles> {
     memory: '512M',
   };
 }
-
-/** The folder belongs to somebody else in the guest; git asks for permission. */
-const gitConfig: ExtraFile = { path: 'etc/gitconfig', data: '[safe]\n\tdirectory = *\n' };
 
 /** A program of the host and the libraries that it needs, where it expects them. */
 function programFiles(name: string): ExtraFile[] {

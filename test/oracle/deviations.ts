@@ -52,6 +52,10 @@ export function deviation(
   if (each.bits === 32 && refused && actual.vector === PF && isAtEnd(actual.faultAddress)) {
     return 'in flat segments nothing is checked: an operand across 4 GiB wraps around';
   }
+  const based = each.instructions.some((bytes) => namesSegmentWithBase(bytes));
+  if (each.bits === 64 && expected.vector === GP && actual.vector === PF && based) {
+    return 'an offset that is not canonical may fault though the base of FS or GS makes it so';
+  }
   const pending = (actual.state.get16(WIRE.fsw) & FSW_ES) !== 0;
   if (pending && (expected.vector === PF || expected.vector === GP) && isX87Store(each)) {
     return 'an x87 store that an unmasked exception suppresses does not look at its memory operand';
@@ -92,6 +96,10 @@ export function deviation(
 function repeatsLoop(bytes: Uint8Array): boolean {
   const opcode = bytes.findIndex((byte) => byte === 0xe0 || byte === 0xe1);
   return bytes.subarray(0, Math.max(opcode, 0)).some((byte) => byte === 0xf2 || byte === 0xf3);
+}
+
+function namesSegmentWithBase(bytes: Uint8Array): boolean {
+  return bytes.subarray(0, MAX_INSTRUCTION_BYTES).some((byte) => byte === 0x64 || byte === 0x65);
 }
 
 /** The last bytes of 32-bit addresses, and the first, where an operand across the end goes on. */

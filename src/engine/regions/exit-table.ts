@@ -14,10 +14,10 @@ export const EXIT_ENTRY = {
   handler: 4,
   /** i32 bytes of budget to give back: of instructions charged and not run */
   left: 8,
-  /** i16 page of the record, relative to the base page */
-  page: 12,
   /** u8 recipe of the flags */
-  recipe: 14,
+  recipe: 12,
+  /** i32 from the recipe on: above its eight bits the page of the record, relative to the base page */
+  page: 12,
 } as const;
 
 export interface RegionExit {
@@ -69,8 +69,8 @@ export class ExitTables {
       this.#view.setUint32(at + EXIT_ENTRY.record, exit.record, true);
       this.#view.setUint32(at + EXIT_ENTRY.handler, exit.handler, true);
       this.#view.setInt32(at + EXIT_ENTRY.left, exit.left, true);
-      this.#view.setInt16(at + EXIT_ENTRY.page, exit.page, true);
-      this.#view.setUint8(at + EXIT_ENTRY.recipe, exit.recipe);
+      assert((exit.page << 8) >> 8 === exit.page, 'a region reaches less than 32 GiB');
+      this.#view.setInt32(at + EXIT_ENTRY.page, (exit.page << 8) | exit.recipe, true);
     });
     return table;
   }

@@ -11,17 +11,22 @@ const XMM0 = STATE.xmm;
 const XMM1 = STATE.xmm + 32;
 
 /** One emission of a loop that tests both registers and writes XMM1, leaving `end` known of it. */
-function pass(facts: LoopFacts, end: number): { tested: number; rounds: boolean[] } {
+function pass(
+  facts: LoopFacts,
+  end: number,
+  before = false,
+): { tested: number; rounds: boolean[] } {
   const vectors = new VectorLocals(new FunctionWriter(4), 2);
-  const assumed = facts.assumed(HEAD);
-  const missing = assumed === undefined ? [] : vectors.missing(assumed);
+  if (before) vectors.learn(XMM0, FACT.double);
+  const assumed = facts.enter(HEAD, vectors.allFacts());
+  const missing = vectors.missing(assumed);
   for (const each of missing) vectors.learn(each.offset, each.facts);
   const tested = missing.length;
   vectors.enterLoop(assumed);
   const rounds = [XMM0, XMM1].map((offset) => vectors.knows(offset, FACT.double));
   vectors.write(XMM1, 'f64', () => {});
   vectors.learn(XMM1, end);
-  facts.endRound(HEAD, vectors.save());
+  facts.endRound(HEAD, vectors.allFacts());
   facts.want(HEAD, vectors.leaveLoop());
   return { tested, rounds };
 }
@@ -41,6 +46,16 @@ test('a fact that a round ends without is tested in each round', () => {
   pass(facts, 0);
   assert.ok(facts.again(), 'what was assumed of XMM1 does not hold');
   assert.deepEqual(pass(facts, 0), { tested: 1, rounds: [true, false] });
+  assert.ok(!facts.again());
+});
+
+test('what is known before a loop is neither tested there nor in it', () => {
+  const facts = new LoopFacts();
+  pass(facts, 0, true);
+  assert.ok(facts.again());
+  pass(facts, 0, true);
+  assert.ok(facts.again());
+  assert.deepEqual(pass(facts, 0, true), { tested: 0, rounds: [true, false] });
   assert.ok(!facts.again());
 });
 

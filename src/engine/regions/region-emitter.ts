@@ -381,7 +381,8 @@ export class RegionEmitter extends BodyEmitter {
       .i32Load(table + EXIT_ENTRY.handler)
       .set(this.#exitHandler);
     f.get(this.#exitRecord).if();
-    f.get(this.#exit).memory([0x32], table + EXIT_ENTRY.page); // i64.load16_s
+    f.get(this.#exit).memory([0x34], table + EXIT_ENTRY.page); // i64.load32_s
+    f.i64Const(8n).op(0x87); // shr_s: the recipe goes
     f.i64Const(12n).op(0x86).get(this.#ripBase).i64Add().set(this.#exitRip);
     f.end();
     this.#countInstructions();
@@ -539,13 +540,14 @@ export class RegionEmitter extends BodyEmitter {
       .filter((child) => child.isMerge)
       .sort((left, right) => right.order - left.order);
     if (block.isLoop) {
-      this.#testFacts(block);
+      const assumed = this.#loopFacts.enter(block, this.#vectors.allFacts());
+      this.#testFacts(block, assumed);
       this.#settle();
       this.f.loop();
       this.#labels.push({ kind: 'loop', target: block });
       this.#recipe = DYNAMIC;
       this.#live = new Set(EVERY_PLACE);
-      this.#vectors.enterLoop(this.#loopFacts.assumed(block));
+      this.#vectors.enterLoop(assumed);
       this.#within(block, merges);
       this.#loopFacts.want(block, this.#vectors.leaveLoop());
       this.#labels.pop();
@@ -554,9 +556,8 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   /** Tests what is assumed at the head of a loop and not known; leaves when it does not hold. */
-  #testFacts(head: RegionBlock): void {
-    const assumed = this.#loopFacts.assumed(head);
-    const missing = assumed === undefined ? [] : this.#vectors.missing(assumed);
+  #testFacts(head: RegionBlock, assumed: Uint8Array): void {
+    const missing = this.#vectors.missing(assumed);
     if (missing.length === 0) return;
     const instruction = head.instructions[0] as RegionInstruction;
     this.#block = head;
@@ -648,7 +649,7 @@ export class RegionEmitter extends BodyEmitter {
       this.#live = outer.live;
       return;
     }
-    if (backward) this.#loopFacts.endRound(target, this.#vectors.save());
+    if (backward) this.#loopFacts.endRound(target, this.#vectors.allFacts());
     else this.#merged.set(target, this.#vectors.meet(this.#merged.get(target)));
     if (backward) {
       // Leave when the budget is used up. Attention is looked at on entry: budgets are short.

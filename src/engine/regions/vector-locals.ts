@@ -135,6 +135,11 @@ export class VectorLocals {
     return this.#known[(offset - STATE.xmm) >> 4] as number;
   }
 
+  /** The same of all halves of registers. */
+  allFacts(): Uint8Array {
+    return this.#known.slice(0, HALVES);
+  }
+
   /** Nothing is known: any register may have been written. */
   forget(): void {
     this.#known.fill(0, 0, HALVES);
@@ -167,10 +172,10 @@ export class VectorLocals {
   }
 
   /** The head of a loop: only `facts` are known, by half. */
-  enterLoop(facts: Uint8Array | undefined): void {
+  enterLoop(facts: Uint8Array): void {
     const depth = this.#loops.length;
     for (let half = 0; half < HALVES; half++) {
-      this.#known[half] = (this.#known[half] as number) & (facts?.[half] ?? 0);
+      this.#known[half] = (this.#known[half] as number) & (facts[half] as number);
       this.#known[HALVES + half] = Math.min(this.#known[HALVES + half] as number, depth);
     }
     this.#loops.push(new Uint8Array(HALVES));

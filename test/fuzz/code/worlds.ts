@@ -3,7 +3,7 @@ import { type CpuState, EFLAGS } from '../../../src/x86/mod.ts';
 import { CS, DS, ES, FS, GS, LDTR, SS, STATE, TR } from '../../../src/x86/state.ts';
 import { CR0, CR4, EFER } from '../../../src/x86/system/mod.ts';
 import type { Random } from '../../oracle/random.ts';
-import { CODE, GDT, IDT, PAGE_TABLES, SELECTOR, TSS } from './layout.ts';
+import { CODE, DATA, DATA_BYTES, GDT, IDT, PAGE, PAGE_TABLES, SELECTOR, TSS } from './layout.ts';
 import { writeDescriptors, writePageTables, writeVectors } from './tables.ts';
 
 export interface World {
@@ -52,6 +52,19 @@ function segments(state: CpuState, selector: number, attributes: number, limit: 
   }
 }
 
+/** Some data segments with limits and rights that matter; the stack's stays writable. */
+function limitSegments(state: CpuState, random: Random, user: number): void {
+  for (const index of [DS, ES, SS, FS, GS]) {
+    if (!random.oneIn(3)) continue;
+    const type =
+      index === SS ? random.pick([0x93, 0x97]) : random.pick([0x91, 0x93, 0x95, 0x97, 0x9b]);
+    const down = (type & 0x0c) === 0x04;
+    const limit = down ? DATA - 1 - random.below(PAGE) : DATA + random.below(DATA_BYTES);
+    const selector = user === 0 ? SELECTOR.data32 : SELECTOR.userData;
+    state.setSegment(index, selector, type | user | BIG, limit, 0n);
+  }
+}
+
 function realSegments(state: CpuState, random: Random, user: number): void {
   state.setSegment(CS, CODE >> 4, CODE_RIGHTS | user, 0xffff, BigInt(CODE));
   for (const index of [DS, ES, SS, FS, GS]) {
@@ -97,6 +110,7 @@ export const worlds: readonly World[] = [
       tables(state, false);
       state.setSegment(CS, SELECTOR.code16, CODE_RIGHTS, 0xffff, BigInt(CODE));
       segments(state, SELECTOR.data32, DATA_RIGHTS | BIG, FLAT);
+      limitSegments(state, random, 0);
     },
   },
   {
@@ -109,6 +123,7 @@ export const worlds: readonly World[] = [
       tables(state, false);
       state.setSegment(CS, SELECTOR.code32, CODE_RIGHTS | BIG, FLAT, 0n);
       segments(state, SELECTOR.data32, DATA_RIGHTS | BIG, FLAT);
+      if (random.oneIn(2)) limitSegments(state, random, 0);
     },
   },
   {
@@ -132,6 +147,7 @@ export const worlds: readonly World[] = [
       paged(state, random, false);
       state.setSegment(CS, SELECTOR.userCode16, CODE_RIGHTS | USER, 0xf_ffff, 0n);
       segments(state, SELECTOR.userData, DATA_RIGHTS | USER | BIG, FLAT);
+      if (random.oneIn(2)) limitSegments(state, random, USER);
       state.cpl = 3;
     },
   },
