@@ -192,7 +192,7 @@ describe('viv run', { timeout: 300_000 }, () => {
     ['a trace of nothing', ['--kernel', '@', '--trace', 'warm'], /trace: must be hottest/],
     ['a planned engine', ['--kernel', '@', '--engine', 'kvm'], /"kvm" is not there yet/],
     ['a timeout that is no number', ['--timeout', 'soon'], /'soon' is invalid/],
-    ['firmware', ['--firmware', 'ovmf'], /--firmware: .* not there yet/],
+    ['firmware that is no file', ['--firmware', '/no/such/rom'], /no such file/],
     ['an unknown network', ['--net', 'bridge'], /"bridge" is no network/],
     ['a forward without a network', ['-p', '8080:80'], /-p needs a network/],
     [
