@@ -31,6 +31,8 @@ const MAX_BUDGET = 2 ** 24;
 
 /** Execution is looked at this often, in instructions: what is seen several times is hot. */
 const SAMPLE_INSTRUCTIONS = 4096;
+/** A sample that is due when a budget ends is taken after so many more. */
+const LATE_SAMPLE_INSTRUCTIONS = 64;
 /** While samples find translated code, slices grow up to this. */
 const LONG_SLICE_INSTRUCTIONS = 65_536;
 
@@ -71,6 +73,8 @@ export class InterpVcpu extends BaseVcpu {
   #faultedElsewhere = false;
   /** instructions to the next sample */
   #slice = SAMPLE_INSTRUCTIONS;
+  /** what is left of the present slice, in bytes of records: slices last over several budgets */
+  #untilSample = SAMPLE_INSTRUCTIONS * RECORD.bytes;
   #jitter = 1;
   #nextLow = 0;
   #nextHigh = 0;
@@ -272,15 +276,15 @@ export class InterpVcpu extends BaseVcpu {
         if (!this.#step(record)) exit = 'shutdown';
         continue;
       }
-      // Handlers run in slices, so that the places where they end show what is hot.
+      // Execution goes in slices, so that the places where they end show what is hot.
       const slice =
-        this.#regions === undefined
-          ? this.#left
-          : Math.min(this.#left, this.#nextSlice() * RECORD.bytes);
+        this.#regions === undefined ? this.#left : Math.min(this.#left, this.#untilSample);
       mmu.stopsAtWatched = mmu.breakpoints.hasData;
       const code = this.handlers.enter(record, record + slice, state.base, state.get32(STATE.tlb));
       mmu.stopsAtWatched = false;
-      this.#left += (state.get32(STATE.budget) | 0) - slice;
+      const used = slice - (state.get32(STATE.budget) | 0);
+      this.#left -= used;
+      this.#untilSample -= used;
       switch (code) {
         case EXIT.lookup:
           this.exits['lookup'] = (this.exits['lookup'] ?? 0) + 1;
@@ -323,8 +327,13 @@ export class InterpVcpu extends BaseVcpu {
             this.count('budget');
             events = true;
             // Without regions there are no slices: the ends of budgets are the samples.
-            this.#sampled ||= this.#regions === undefined;
-          } else this.#sampled = true;
+            if (this.#regions === undefined) this.#sampled = true;
+            // What an interrupt leads to now says little: the sample is taken soon after.
+            else if (this.#untilSample <= 0) this.#untilSample = LATE_SAMPLE_INSTRUCTIONS * RECORD.bytes;
+          } else if (this.#untilSample <= 0) {
+            this.#sampled = true;
+            this.#untilSample = this.#nextSlice() * RECORD.bytes;
+          }
       }
     }
     this.#instructions += (total - this.#left) / RECORD.bytes;
