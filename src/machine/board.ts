@@ -265,7 +265,7 @@ export class Board {
         ? new ReferenceVcpu(vcpuHost, table, helpers)
         : new InterpVcpu(vcpuHost, table, helpers, {
             ...(config.engine === 'bt'
-              ? { regions: config.eager === true ? { heat: 1, eager: true } : {} }
+              ? { regions: config.eager === true ? { heat: 1, heatEach: 0, eager: true } : {} }
               : {}),
             ...(config.trace === undefined ? {} : { trace: parseTrace(config.trace) }),
             now: () => host.now(),

@@ -99,7 +99,7 @@ export class EngineProcessor implements Processor {
             host,
             table,
             named,
-            name === 'regions' ? { regions: { heat: 1, eager: true } } : {},
+            name === 'regions' ? { regions: { heat: 1, heatEach: 0, eager: true } } : {},
           );
     const write = (gpa: number, bytes: Uint8Array) => this.#memory.write(gpa, bytes);
     writeGuestTables(write);

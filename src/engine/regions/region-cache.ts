@@ -18,14 +18,17 @@ const CHUNK_BITS = 9;
 
 /** When and how much is translated. */
 export interface RegionPolicy extends RegionLimits {
-  /** a place is translated when the sampler has seen it and what lies near it this often */
+  /** a place is translated when the sampler has seen it and what lies near it at least this often */
   readonly heat: number;
+  /** ... and this often for each instruction of the region: large ones must pay for their translation */
+  readonly heatEach: number;
   /** look at every place where execution enters compiled code, not only at samples: for tests */
   readonly eager: boolean;
 }
 
 export const DEFAULT_POLICY: RegionPolicy = {
-  heat: 8,
+  heat: 6,
+  heatEach: 0.6,
   eager: false,
   instructions: 250,
   pages: 4,
@@ -59,7 +62,8 @@ export class RegionCache {
   readonly #profiles: JumpProfiles;
   readonly #words: Int32Array;
   readonly #policy: RegionPolicy;
-  readonly #heat = new Map<number, number>();
+  /** by chunk: samples seen, and how many are wanted */
+  readonly #heat = new Map<number, { seen: number; wanted: number }>();
   readonly #regions = new Map<number, Region>();
   readonly #byFrame = new Map<number, Set<Region>>();
   readonly #own = new Map<number, number>();
@@ -120,12 +124,15 @@ export class RegionCache {
     if (present !== undefined) {
       if (!this.#outgrown(present)) return true;
       this.#drop(present);
-      return this.#make(offset, record, source(), now, present.generation + 1);
+      return this.#make(offset, record, source(), now, present.generation + 1, undefined);
     }
     const chunk = map + (offset >> CHUNK_BITS);
-    const heat = (this.#heat.get(chunk) ?? 0) + 1;
-    this.#heat.set(chunk, heat < this.#policy.heat ? heat : 0);
-    return heat >= this.#policy.heat && this.#make(offset, record, source(), now, 0);
+    let heat = this.#heat.get(chunk);
+    if (heat === undefined) {
+      heat = { seen: 0, wanted: this.#policy.heat };
+      this.#heat.set(chunk, heat);
+    }
+    return ++heat.seen >= heat.wanted && this.#make(offset, record, source(), now, 0, heat);
   }
 
   /** Its indirect jumps went out often to places that could be inside. */
@@ -144,12 +151,19 @@ export class RegionCache {
     source: CodeSource,
     now: () => number,
     generation: number,
+    heat: { seen: number; wanted: number } | undefined,
   ): boolean {
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
     if (!this.#exitTables.hasRoom || this.#cache.guardedFrame(record) >= 0) return false;
     const start = now();
     const graph = discover(source, offset, this.#policy);
-    const done = graph !== undefined && this.#install(graph, record, source, generation);
+    const wanted = (graph?.instructionCount ?? 0) * this.#policy.heatEach;
+    let done = false;
+    if (heat !== undefined && heat.seen < wanted) heat.wanted = Math.min(wanted, 2 * heat.seen);
+    else {
+      done = graph !== undefined && this.#install(graph, record, source, generation);
+      if (heat !== undefined) Object.assign(heat, { seen: 0, wanted: this.#policy.heat });
+    }
     this.compileSeconds += (now() - start) / 1e9;
     return done;
   }

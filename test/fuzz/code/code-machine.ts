@@ -90,7 +90,7 @@ export class CodeMachine {
             host,
             table,
             helpers,
-            name === 'regions' ? { regions: { heat: 1, eager: true } } : {},
+            name === 'regions' ? { regions: { heat: 1, heatEach: 0, eager: true } } : {},
           );
   }
 
