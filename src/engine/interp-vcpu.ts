@@ -379,11 +379,11 @@ export class InterpVcpu extends BaseVcpu {
     const low = Number(BigInt.asIntN(32, linear));
     const high = Number(BigInt.asIntN(32, linear >> 32n));
     const offset = low & 0xfff;
-    if (!this.#sampled && this.#regions?.isEager !== true) {
+    if (this.#regions?.isEager !== true) {
       const cached = this.#findCached(low, high);
       if (cached !== 0) {
         state.set64(STATE.ripBase, rip - BigInt(offset));
-        return cached;
+        return this.#sampled ? this.#sampleCached(cached, low, high) : cached;
       }
     }
     this.#nextLow = ((low & ~0xfff) + 4096) | 0;
@@ -412,7 +412,18 @@ export class InterpVcpu extends BaseVcpu {
     return record;
   }
 
-  /** Notes that execution is at `record`; translates what is hot. */
+  /** As #sample, for a record that the execute TLB led to. Returns the record. */
+  #sampleCached(record: number, low: number, high: number): number {
+    const entry = this.#executeEntry(low);
+    this.#sample(record, low, high, {
+      frame: this.#words[entry + TLB.executeFrame / 4] as number,
+      mode: this.mode,
+      map: this.#words[entry + TLB.executeMap / 4] as number,
+    });
+    return record;
+  }
+
+  /** Notes that execution is at `record` in `page`; translates what is hot. */
   #sample(record: number, low: number, high: number, page: CodePage): void {
     const hot = this.#hot;
     this.#sampled = false;
@@ -428,6 +439,7 @@ export class InterpVcpu extends BaseVcpu {
       page.map,
       low & 0xfff,
       record,
+      hot ? 1 : this.#slice / SAMPLE_INSTRUCTIONS,
       () => this.#source(low, high, page),
       this.#now,
     );
@@ -441,15 +453,17 @@ export class InterpVcpu extends BaseVcpu {
   /** The record at (low, high) if the execute TLB knows its page and nothing is to be done there; else 0. */
   #findCached(low: number, high: number): number {
     const words = this.#words;
-    const entry =
-      (this.state.get32(STATE.tlb) +
-        TLB.execute +
-        ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes) >>
-      2;
+    const entry = this.#executeEntry(low);
     if (words[entry] !== (low & ~0xfff) || words[entry + 1] !== high) return 0;
     const map = words[entry + TLB.executeMap / 4] as number;
     const record = words[(map >>> 2) + (low & 0xfff)] as number;
     return record !== 0 && (words[record >>> 2] as number) >= FIRST_HANDLER ? record : 0;
+  }
+
+  /** Index into #words of the execute TLB's entry for an address. */
+  #executeEntry(low: number): number {
+    const index = (low >>> 12) & (TLB.executeEntries - 1);
+    return (this.state.get32(STATE.tlb) + TLB.execute + index * TLB.executeEntryBytes) >> 2;
   }
 
   /** Lets the region at `record` check its neighbour pages again; one that cannot get past its guard is dropped. */

@@ -110,13 +110,14 @@ export class RegionCache {
 
   /**
    * Execution was seen at `record`, whose instruction lies `offset` bytes into its page, the one whose
-   * records `map` lists. True when a region is installed there; `source` is asked for only when one is to
-   * be made.
+   * records `map` lists; `weight` says how much of it the sample stands for. True when a region is installed
+   * there; `source` is asked for only when one is to be made.
    */
   sample(
     map: number,
     offset: number,
     record: number,
+    weight: number,
     source: () => CodeSource,
     now: () => number,
   ): boolean {
@@ -132,7 +133,8 @@ export class RegionCache {
       heat = { seen: 0, wanted: this.#policy.heat };
       this.#heat.set(chunk, heat);
     }
-    return ++heat.seen >= heat.wanted && this.#make(offset, record, source(), now, 0, heat);
+    heat.seen += weight;
+    return heat.seen >= heat.wanted && this.#make(offset, record, source(), now, 0, heat);
   }
 
   /** Its indirect jumps went out often to places that could be inside. */
