@@ -329,7 +329,8 @@ export class InterpVcpu extends BaseVcpu {
             // Without regions there are no slices: the ends of budgets are the samples.
             if (this.#regions === undefined) this.#sampled = true;
             // What an interrupt leads to now says little: the sample is taken soon after.
-            else if (this.#untilSample <= 0) this.#untilSample = LATE_SAMPLE_INSTRUCTIONS * RECORD.bytes;
+            else if (this.#untilSample <= 0)
+              this.#untilSample = LATE_SAMPLE_INSTRUCTIONS * RECORD.bytes;
           } else if (this.#untilSample <= 0) {
             this.#sampled = true;
             this.#untilSample = this.#nextSlice() * RECORD.bytes;

@@ -10,7 +10,7 @@ export const RECIPE = {
   logic: 3,
   /** the flag fields in the vCPU's state are valid and were not loaded yet */
   memory: 4,
-  /** as add, sub and logic, with operands of 32 bits in i32 locals */
+  /** as add, sub and logic, with operands of 32 bits */
   add32: 5,
   sub32: 6,
   logic32: 7,

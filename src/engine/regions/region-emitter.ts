@@ -38,10 +38,6 @@ function isGpr(offset: number): boolean {
 /** A recipe that is only known at run time. */
 const DYNAMIC = -1;
 
-/** Groups of locals that hold the operands of a recipe. */
-type FlagPlace = 'wide' | 'narrow';
-const EVERY_PLACE: readonly FlagPlace[] = ['wide', 'narrow'];
-
 /**
  * The WebAssembly blocks around a region's code, outermost first. An exit branches, with its number, to the
  * one for the place where its flags are, so that no other place need be kept for it.
@@ -74,13 +70,13 @@ export class RegionEmitter extends BodyEmitter {
   readonly #types: RegionTypes;
   readonly #gprs: number[] = [];
   readonly #flags = new Map<number, number>();
-  /** canonical places of a recipe: its operands, and its kind where that is only known at run time */
+  /**
+   * places of a recipe: its operands, zero-extended when they are of 32 bits, and its kind where that is only
+   * known at run time
+   */
   readonly #left: number;
   readonly #right: number;
   readonly #result: number;
-  readonly #left32: number;
-  readonly #right32: number;
-  readonly #result32: number;
   readonly #kind: number;
   /** budget left, in bytes of records, before the present block */
   readonly #rest: number;
@@ -105,8 +101,8 @@ export class RegionEmitter extends BodyEmitter {
   readonly #pools = new Map<ValueType, number[]>();
   readonly #taken = new Map<ValueType, number>();
   #recipe: Recipe | typeof DYNAMIC = RECIPE.fields;
-  /** flag places that may hold other than zero */
-  #live = new Set<FlagPlace>();
+  /** the places of operands may hold other than zero */
+  #holdsOperands = false;
   #nestedFlags = false;
   #nesting = 0;
   /** the present instruction called a helper that has effects */
@@ -143,9 +139,6 @@ export class RegionEmitter extends BodyEmitter {
     this.#left = f.local(I64);
     this.#right = f.local(I64);
     this.#result = f.local(I64);
-    this.#left32 = f.local(I32);
-    this.#right32 = f.local(I32);
-    this.#result32 = f.local(I32);
     this.#kind = f.local(I32);
     this.#rest = f.local(I32);
     this.#ripBase = f.local(I64);
@@ -229,7 +222,7 @@ export class RegionEmitter extends BodyEmitter {
     const f = this.f;
     f.get(CPU);
     recipe();
-    for (const local of [this.#left32, this.#right32, this.#result32]) f.get(local).op(0xac);
+    for (const local of [this.#left, this.#right, this.#result]) f.get(local).op(0xc4);
     f.i32Const(STORE_FLAGS).callIndirect(this.#types.storeFlags);
   }
 
@@ -546,7 +539,7 @@ export class RegionEmitter extends BodyEmitter {
       this.f.loop();
       this.#labels.push({ kind: 'loop', target: block });
       this.#recipe = DYNAMIC;
-      this.#live = new Set(EVERY_PLACE);
+      this.#holdsOperands = true;
       this.#vectors.enterLoop(assumed);
       this.#within(block, merges);
       this.#loopFacts.want(block, this.#vectors.leaveLoop());
@@ -582,7 +575,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#labels.pop();
     this.f.end();
     this.#recipe = DYNAMIC;
-    this.#live = new Set(EVERY_PLACE);
+    this.#holdsOperands = true;
     const known = this.#merged.get(outermost);
     if (known === undefined) this.#vectors.forget();
     else this.#vectors.restore(known);
@@ -629,7 +622,7 @@ export class RegionEmitter extends BodyEmitter {
         instruction: this.#instruction,
         position: this.#position,
         recipe: this.#recipe,
-        live: new Set(this.#live),
+        holdsOperands: this.#holdsOperands,
         nesting: this.#nesting,
       };
       // Wasm blocks opened by the meaning's own `if` are labels like any other.
@@ -646,7 +639,7 @@ export class RegionEmitter extends BodyEmitter {
       this.#instruction = outer.instruction;
       this.#position = outer.position;
       this.#recipe = outer.recipe;
-      this.#live = outer.live;
+      this.#holdsOperands = outer.holdsOperands;
       return;
     }
     if (backward) this.#loopFacts.endRound(target, this.#vectors.allFacts());
@@ -743,7 +736,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#nesting--;
     if (this.#nestedFlags && this.#nesting === 0) {
       this.#nestedFlags = false;
-      this.#live = new Set(EVERY_PLACE);
+      this.#holdsOperands = true;
     }
   }
 
@@ -752,38 +745,20 @@ export class RegionEmitter extends BodyEmitter {
     switch (node.op) {
       case FLAG_OPS.recipe: {
         const [left, right, result] = node.args as readonly [Node, Node, Node];
-        const recipe = node.imm as Recipe;
+        const recipe = node.imm as keyof typeof NARROW;
+        this.#holdsOperands = true;
+        const operands = recipe === RECIPE.logic ? [result] : [left, right, result];
+        const narrow = operands.every((each) => this.isNarrowSigned(each));
         // All operands are read before any place is written: they may be the same locals.
-        if (recipe === RECIPE.logic) {
-          const narrow = this.isNarrowSigned(result);
+        for (const each of operands) {
           if (narrow) {
-            this.low32(result);
-            f.set(this.#result32);
-          } else {
-            this.value(result);
-            f.set(this.#result);
-          }
-          this.#recipe = narrow ? RECIPE.logic32 : recipe;
-          this.#live.add(narrow ? 'narrow' : 'wide');
-        } else if (
-          this.isNarrowSigned(left) &&
-          this.isNarrowSigned(right) &&
-          this.isNarrowSigned(result)
-        ) {
-          this.low32(left);
-          this.low32(right);
-          this.low32(result);
-          f.set(this.#result32).set(this.#right32).set(this.#left32);
-          this.#recipe = recipe === RECIPE.add ? RECIPE.add32 : RECIPE.sub32;
-          this.#live.add('narrow');
-        } else {
-          this.value(left);
-          this.value(right);
-          this.value(result);
-          f.set(this.#result).set(this.#right).set(this.#left);
-          this.#recipe = recipe;
-          this.#live.add('wide');
+            this.low32(each);
+            f.op(0xad);
+          } else this.value(each);
         }
+        f.set(this.#result);
+        if (recipe !== RECIPE.logic) f.set(this.#right).set(this.#left);
+        this.#recipe = narrow ? NARROW[recipe] : recipe;
         if (this.#nesting > 0) this.#toFields();
         return true;
       }
@@ -818,13 +793,8 @@ export class RegionEmitter extends BodyEmitter {
     if (recipe === DYNAMIC) return;
     if (recipe === RECIPE.fields) this.#storeFlags();
     f.i32Const(recipe === RECIPE.fields ? RECIPE.memory : recipe).set(this.#kind);
-    const keep = recipe === RECIPE.fields || recipe === RECIPE.memory ? undefined : placeOf(recipe);
-    for (const place of this.#live) {
-      if (place === keep) continue;
-      if (place === 'wide')
-        for (const local of [this.#left, this.#right, this.#result]) f.i64Const(0n).set(local);
-      else
-        for (const local of [this.#left32, this.#right32, this.#result32]) f.i32Const(0).set(local);
+    if ((recipe === RECIPE.fields || recipe === RECIPE.memory) && this.#holdsOperands) {
+      for (const local of [this.#left, this.#right, this.#result]) f.i64Const(0n).set(local);
     }
   }
 
@@ -853,16 +823,11 @@ export class RegionEmitter extends BodyEmitter {
     const b = new RecipeFormula(shapeOf(0));
     const narrow = recipe >= RECIPE.add32;
     // Negative offsets stand for locals by number.
-    const operand = (wide: number, small: number): Value =>
-      narrow
-        ? b.pure('i64.extend_i32_s', b.readState({ kind: 'fixed', offset: -small }, 'i32'))
-        : b.readState({ kind: 'fixed', offset: -wide }, 'i64');
-    b.write(
-      recipe,
-      operand(this.#left, this.#left32),
-      operand(this.#right, this.#right32),
-      operand(this.#result, this.#result32),
-    );
+    const operand = (local: number): Value => {
+      const value = b.readState({ kind: 'fixed', offset: -local }, 'i64');
+      return narrow ? b.pure('i64.extend32_s', value) : value;
+    };
+    b.write(recipe, operand(this.#left), operand(this.#right), operand(this.#result));
     this.#formulas().emitBody(b.finish());
   }
 
@@ -883,13 +848,13 @@ export class RegionEmitter extends BodyEmitter {
         f.get(this.#result).get(this.#left).op(0x54); // sum < left, unsigned
         return;
       case RECIPE.add32:
-        f.get(this.#result32).get(this.#left32).op(0x49);
+        f.get(this.#result).wrap().get(this.#left).wrap().op(0x49);
         return;
       case RECIPE.sub:
         f.get(this.#left).get(this.#right).op(0x54);
         return;
       case RECIPE.sub32:
-        f.get(this.#left32).get(this.#right32).op(0x49);
+        f.get(this.#left).wrap().get(this.#right).wrap().op(0x49);
         return;
       case RECIPE.logic:
       case RECIPE.logic32:
@@ -914,8 +879,10 @@ export class RegionEmitter extends BodyEmitter {
         if (op === undefined) break;
         if (recipe === RECIPE.sub) f.get(this.#left).get(this.#right).op(op);
         else
-          f.get(this.#left32)
-            .get(this.#right32)
+          f.get(this.#left)
+            .wrap()
+            .get(this.#right)
+            .wrap()
             .op(op - I64_TO_I32_COMPARE);
         return;
       }
@@ -926,7 +893,8 @@ export class RegionEmitter extends BodyEmitter {
         if (op === undefined) break;
         if (recipe === RECIPE.logic) f.get(this.#result).i64Const(0n).op(op);
         else
-          f.get(this.#result32)
+          f.get(this.#result)
+            .wrap()
             .i32Const(0)
             .op(op - I64_TO_I32_COMPARE);
         return;
@@ -937,7 +905,8 @@ export class RegionEmitter extends BodyEmitter {
       if (pair === 2 || pair === 4) {
         const op = (LOGIC_CONDITIONS[pair] as readonly [number, number])[negate] as number;
         if (recipe >= RECIPE.add32)
-          f.get(this.#result32)
+          f.get(this.#result)
+            .wrap()
             .i32Const(0)
             .op(op - I64_TO_I32_COMPARE);
         else f.get(this.#result).i64Const(0n).op(op);
@@ -1199,9 +1168,12 @@ function entryOf(block: RegionBlock): number {
   return (block.instructions[0] as RegionInstruction).at;
 }
 
-function placeOf(recipe: Recipe): FlagPlace {
-  return recipe >= RECIPE.add32 ? 'narrow' : 'wide';
-}
+/** The recipes for operands of 32 bits. */
+const NARROW = {
+  [RECIPE.add]: RECIPE.add32,
+  [RECIPE.sub]: RECIPE.sub32,
+  [RECIPE.logic]: RECIPE.logic32,
+} as const;
 
 /** Comparison ops by pair of conditions after a subtraction: [condition, its negation]. */
 const SUB_CONDITIONS: Record<number, readonly [number, number]> = {
