@@ -61,7 +61,7 @@ export function hunt(options: HuntOptions): HuntResult {
       const outcome = expected[i] as Outcome;
       endings.set(outcome.vector, (endings.get(outcome.vector) ?? 0) + 1);
       if (each.templates.length === 1 && outcome.vector === ENDED) executed.add(each.main);
-      const lines = judge(processor, each, outcome, image);
+      const lines = judge(native, processor, each, outcome, image);
       if (lines.length === 0) continue;
       different++;
       const label = labelOf(each);
@@ -79,6 +79,7 @@ export function hunt(options: HuntOptions): HuntResult {
 }
 
 function judge(
+  native: Processor,
   processor: Processor,
   each: GeneratedCase,
   expected: Outcome,
@@ -90,7 +91,7 @@ function judge(
   } catch (error) {
     return [`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
   }
-  return differences(each, expected, actual as Outcome, image);
+  return differences(each, expected, actual as Outcome, { image, vendor: native.vendor });
 }
 
 function labelOf(each: GeneratedCase): string {
@@ -118,7 +119,7 @@ export function minimise(
     const instructions = smallest.instructions.with(i, new Uint8Array(length).fill(0x90));
     const candidate = { ...smallest, code, instructions };
     const [expected] = native.run([candidate], image);
-    const differs = judge(processor, candidate, expected as Outcome, image).length > 0;
+    const differs = judge(native, processor, candidate, expected as Outcome, image).length > 0;
     if (differs) smallest = candidate;
   }
   return smallest;

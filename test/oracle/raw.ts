@@ -2,22 +2,16 @@
  * Cases of random bytes: what is an instruction, how long it is, which prefixes it bears, and what reserved
  * encodings do. Each runs one instruction, behind which INT3 shows where it ended.
  */
-import { buildOpcodeTable, DECODED, Decoder, instructions } from '../../src/x86/mod.ts';
 import type { Case } from './case.ts';
 import { CaseBuilder } from './case-builder.ts';
+import { decodeAt } from './decoded.ts';
 import type { GeneratedCase } from './generate.ts';
 import { skipReason, undefinedBytes, undefinedFlags } from './knowledge.ts';
 import { CODE_ADDRESS, CODE_END, DATA_ADDRESS, WRITABLE_BYTES } from './layout.ts';
 import { Random } from './random.ts';
-import { type Template, templatesOf } from './templates.ts';
+import type { Template } from './templates.ts';
 
-const decoder = new Decoder(buildOpcodeTable(instructions), () => true);
-const templates = new Map(templatesOf(instructions).map((each) => [each.form, each]));
 const LEGACY_PREFIXES = [0x66, 0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
-const MODES = {
-  32: { bits: 32, stackSize: 32, real: false },
-  64: { bits: 64, stackSize: 64, real: false },
-} as const;
 const RCX = 1;
 const RSP = 4;
 const LONGEST = 15;
@@ -52,19 +46,12 @@ export function generateRawCase(
   for (;;) {
     const bytes = randomBytes(random, bits);
     if (reachesTheHost(bytes, bits)) continue;
-    const decoded = decoder.decode(bytes, 0, bytes.length, MODES[bits]) === DECODED;
-    const template = decoded ? templates.get(decoder.encoding.form) : NOTHING;
-    if (template === undefined) throw new Error('a form without a template');
-    if (decoded && skipReason(template, features, bits) !== undefined) continue;
+    const decoded = decodeAt(bytes, 0, bits);
+    const template = decoded?.template ?? NOTHING;
+    if (decoded !== undefined && skipReason(template, features, bits) !== undefined) continue;
     const { name } = template.instruction;
     if (undefinedBytes(name, 4).length > 0 || /^(popf|fldenv|frstor|fxrstor)/.test(name)) continue;
-    return build(
-      random,
-      number,
-      bits,
-      template,
-      decoded ? bytes.subarray(0, decoder.length) : bytes,
-    );
+    return build(random, number, bits, template, bytes.subarray(0, decoded?.length));
   }
 }
 
@@ -162,6 +149,6 @@ function isForeignVex(bytes: Uint8Array, at: number): boolean {
   return map === 3 && (opcode === 0xce || opcode === 0xcf || (opcode >= 0x30 && opcode <= 0x33));
 }
 
-function isPrefix(byte: number, bits: 32 | 64): boolean {
+export function isPrefix(byte: number, bits: 32 | 64): boolean {
   return LEGACY_PREFIXES.includes(byte) || (bits === 64 && (byte & 0xf0) === 0x40);
 }

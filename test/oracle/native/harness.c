@@ -9,6 +9,7 @@
  * processor's own vector, error code and CR2. The layout is the one of layout.ts.
  */
 #define _GNU_SOURCE
+#include <cpuid.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -321,6 +322,17 @@ static void from_block(struct state *state) {
   state->rip = EXIT_ADDRESS;
 }
 
+/* Whether the kernel has switched protection keys on: CPUID.7.ECX.OSPKE. */
+static int has_protection_keys(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & 16) != 0;
+}
+
+/* Every case starts with all rights: Linux gives programs those of key 0 alone. */
+static void open_protection_keys(void) {
+  __asm__ volatile("wrpkru" : : "a"(0), "c"(0), "d"(0) : "memory");
+}
+
 static void map(uintptr_t address, size_t bytes, int protection, int flags, int fd, off_t at) {
   flags |= MAP_FIXED_NOREPLACE | MAP_POPULATE;
   void *got = mmap((void *)address, bytes, protection, flags, fd, at);
@@ -383,6 +395,7 @@ int main(void) {
   BLOCK->host_fs = fs_base;
   __builtin_cpu_init();
   BLOCK->has_avx = __builtin_cpu_supports("avx") != 0;
+  const int has_pkru = has_protection_keys();
   catch_signals();
   void (*enter)(void) = (void (*)(void))(EXIT_ADDRESS + (uintptr_t)(trampoline_enter - trampoline));
 
@@ -411,6 +424,7 @@ int main(void) {
     result.outcome = OUTCOME_END;
     result.error = 0;
     result.cr2 = 0;
+    if (has_pkru) open_protection_keys();
     in_guest = 1;
     __asm__ volatile("" ::: "memory");
     enter();
