@@ -47,14 +47,17 @@ export class NativeProcessor implements Processor {
     return probe.status === 0 ? native : String(probe.stderr).trim() || 'the harness does not run';
   }
 
-  /** Runs `cases` in order; each starts from `data` (DATA_BYTES) plus its patches. */
-  run(cases: readonly Case[], data: Uint8Array): Outcome[] {
+  /**
+   * Runs `cases` in order; each starts from `data` (DATA_BYTES) plus its patches, and is cut off after `patience`
+   * ticks of 20 ms.
+   */
+  run(cases: readonly Case[], data: Uint8Array, patience = 1): Outcome[] {
     const input = new Uint8Array(HEADER_BYTES + cases.length * INPUT_BYTES);
     input.set(encodeHeader(data, cases.length));
     for (const [i, each] of cases.entries()) {
       encodeCase(input, HEADER_BYTES + i * INPUT_BYTES, each);
     }
-    const { status, signal, stdout, stderr } = spawnSync(this.#program, {
+    const { status, signal, stdout, stderr } = spawnSync(this.#program, [String(patience)], {
       input,
       maxBuffer: 1 << 30,
     });

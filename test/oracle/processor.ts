@@ -10,6 +10,9 @@ export type Vendor = 'amd' | 'intel';
 export interface Processor {
   readonly name: string;
   readonly vendor: Vendor;
-  /** Runs `cases` in order; each starts from the data image `data` plus its patches. */
-  run(cases: readonly Case[], data: Uint8Array): Outcome[];
+  /**
+   * Runs `cases` in order; each starts from the data image `data` plus its patches. What does not end in time is
+   * cut off, later with more `patience`.
+   */
+  run(cases: readonly Case[], data: Uint8Array, patience?: number): Outcome[];
 }

@@ -139,14 +139,38 @@ function reachesTheHost(bytes: Uint8Array, bits: 32 | 64): boolean {
   return [0x78, 0x79, 0x2b, 0xae].includes(next);
 }
 
-/** AVX-512 mask instructions, GFNI, AVX-VNNI. */
+const FOREIGN_VEX_0F38: readonly (readonly [number, number])[] = [
+  ...([
+    [0x49, 0x4b],
+    [0x50, 0x53],
+    [0x5c, 0x5f],
+    [0x6c, 0x6c],
+    [0x72, 0x72],
+    [0xb0, 0xb1],
+  ] as const),
+  ...([
+    [0xb4, 0xb5],
+    [0xcb, 0xcd],
+    [0xcf, 0xcf],
+    [0xd2, 0xd3],
+    [0xda, 0xda],
+    [0xe0, 0xef],
+  ] as const),
+];
+const FOREIGN_VEX_0F3A: readonly (readonly [number, number])[] = [
+  [0x30, 0x33],
+  [0xce, 0xcf],
+  [0xde, 0xde],
+];
+
+/** AVX-512 mask instructions, AMX, GFNI, AVX-VNNI, AVX-NE-CONVERT, AVX-IFMA, SHA512, SM3, SM4, CMPCCXADD. */
 function isForeignVex(bytes: Uint8Array, at: number): boolean {
   const short = bytes[at] === 0xc5;
   const map = short ? 1 : (bytes[at + 1] as number) & 31;
   const opcode = bytes[at + (short ? 2 : 3)] as number;
   if (map === 1) return (opcode >= 0x41 && opcode <= 0x4b) || (opcode >= 0x90 && opcode <= 0x99);
-  if (map === 2) return opcode === 0xcf || (opcode >= 0x50 && opcode <= 0x53);
-  return map === 3 && (opcode === 0xce || opcode === 0xcf || (opcode >= 0x30 && opcode <= 0x33));
+  if (map === 2) return FOREIGN_VEX_0F38.some(([from, to]) => opcode >= from && opcode <= to);
+  return map === 3 && FOREIGN_VEX_0F3A.some(([from, to]) => opcode >= from && opcode <= to);
 }
 
 export function isPrefix(byte: number, bits: 32 | 64): boolean {
