@@ -132,6 +132,8 @@ function reachesTheHost(bytes: Uint8Array, bits: 32 | 64): boolean {
   if (byte === 0x62) return bits === 64 || next >= 0xc0;
   if (byte === 0xc4 || byte === 0xc5)
     return bits === 64 || next >= 0xc0 ? isForeignVex(bytes, at) : false;
+  // XABORT and XBEGIN, which run even where CPUID hides them
+  if (byte === 0xc6 || byte === 0xc7) return next === 0xf8;
   if (byte !== 0x0f) return false;
   if (next === 0x38) return [0xcf, 0xf8, 0xf9].includes(bytes[at + 2] as number);
   if (next === 0x3a) return [0xce, 0xcf].includes(bytes[at + 2] as number);
