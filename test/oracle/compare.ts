@@ -2,28 +2,47 @@ import { forgiveLastPlaces } from './approximate.ts';
 import { ENDED, type Outcome, TIMED_OUT } from './case.ts';
 import { deviation, reachesFar } from './deviations.ts';
 import type { GeneratedCase } from './generate.ts';
+import { asOnIntel, forgiveIntel, intelDeviation } from './intel-deviations.ts';
 import { DATA_ADDRESS, WIRE } from './layout.ts';
+import type { Vendor } from './processor.ts';
 import { hex, type ProcessorState } from './processor-state.ts';
 
 const RF = 0x1_0000;
 const PF = 14;
 
-/**
- * How `actual` differs from `expected` (the host's), one line each; none when they agree. Both started from
- * the data image `image`.
- */
+export interface Comparison {
+  /** what data memory held when both started */
+  readonly image: Uint8Array;
+  /** whose processor `expected` comes from */
+  readonly vendor: Vendor;
+}
+
+/** How `actual` differs from `expected` (the host's), one line each; none when they agree. */
 export function differences(
   each: GeneratedCase,
   expected: Outcome,
   actual: Outcome,
+  { image, vendor }: Comparison,
+): string[] {
+  if (expected.vector === TIMED_OUT && actual.vector === TIMED_OUT) return [];
+  if (deviation(each, expected, actual) !== undefined) return [];
+  const lines = compare(each, expected, actual, image);
+  if (lines.length === 0 || vendor === 'amd') return lines;
+  if (intelDeviation(each, expected, actual) !== undefined) return [];
+  return compare(asOnIntel(each, expected), expected, actual, image, forgiveIntel);
+}
+
+function compare(
+  each: GeneratedCase,
+  expected: Outcome,
+  actual: Outcome,
   image: Uint8Array,
+  forgive?: typeof forgiveIntel,
 ): string[] {
   const lines: string[] = [];
   const note = (what: string, want: string, got: string) => {
     if (want !== got) lines.push(`${what}: expected ${want}, got ${got}`);
   };
-  if (expected.vector === TIMED_OUT && actual.vector === TIMED_OUT) return [];
-  if (deviation(each, expected, actual) !== undefined) return [];
   note('end', outcomeName(expected), outcomeName(actual));
   if (expected.vector === PF && actual.vector === PF) {
     if (!reachesFar(each)) {
@@ -40,6 +59,7 @@ export function differences(
     state.set16(WIRE.fsw, state.get16(WIRE.fsw) & ~undefinedStatus(each, expected.state));
   }
   forgiveLastPlaces(each, want, got);
+  forgive?.(each, expected, want, got);
   for (const line of want.differences(got)) {
     const [name = '', left = '', right = ''] = line.split(' ');
     lines.push(`${name}: expected ${left}, got ${right}`);

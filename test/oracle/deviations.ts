@@ -103,7 +103,7 @@ function namesSegmentWithBase(bytes: Uint8Array): boolean {
 }
 
 /** The last bytes of 32-bit addresses, and the first, where an operand across the end goes on. */
-function isAtEnd(address: bigint): boolean {
+export function isAtEnd(address: bigint): boolean {
   return address === 0n || (address >= 0xffff_fe00n && address <= 0xffff_ffffn);
 }
 
@@ -112,7 +112,7 @@ export function reachesFar({ templates }: GeneratedCase): boolean {
   return templates.some(({ instruction }) => (reachOf(instruction.name) ?? 0) > 16);
 }
 
-function isX87Store({ templates }: GeneratedCase): boolean {
+export function isX87Store({ templates }: GeneratedCase): boolean {
   return templates.some(({ instruction }) => /^f(ist|st|bst)/.test(instruction.name));
 }
 

@@ -67,6 +67,7 @@ const noInterrupts: InterruptController = {
  */
 export class EngineProcessor implements Processor {
   readonly name: EngineName;
+  readonly vendor = 'amd';
   readonly #vcpu: InterpVcpu | ReferenceVcpu;
   readonly #memory: GuestMemory;
   /** the guest's writable data pages in linear memory */
@@ -155,6 +156,7 @@ export class EngineProcessor implements Processor {
     state.set64(STATE.cr4, r.cr4);
     state.set64(STATE.efer, r.efer);
     state.set64(STATE.xcr0, r.xcr0);
+    state.set32(STATE.pkru, 0);
     state.set64(STATE.gdtrBase, r.gdtrBase);
     state.set32(STATE.gdtrLimit, r.gdtrLimit);
     state.set64(STATE.idtrBase, r.idtrBase);

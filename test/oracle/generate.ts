@@ -149,7 +149,9 @@ function isAlone({ instruction, form }: Template): boolean {
   return (
     form.attributes.includes('cpl0') ||
     form.attributes.includes('vsib') ||
-    /^(popf|ud\d|bound|int|fxsave|fxrstor|xsave|xrstor|fnsave|frstor|fnstenv|fldenv)/.test(name) ||
+    /^(popf|ud\d|bound|int|wrpkru|fxsave|fxrstor|xsave|xrstor|fnsave|frstor|fnstenv|fldenv)/.test(
+      name,
+    ) ||
     isApproximate(name)
   );
 }

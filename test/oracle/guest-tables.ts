@@ -45,8 +45,8 @@ export const SYSTEM_REGISTERS = {
   /** PE MP ET NE WP AM PG */
   cr0: 0x8005_0033n,
   cr3: BigInt(PML4),
-  /** PAE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE */
-  cr4: 0x5_0620n,
+  /** PAE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE PKE */
+  cr4: 0x45_0620n,
   /** SCE LME LMA NXE */
   efer: 0xd01n,
   xcr0: 7n,

@@ -68,7 +68,7 @@ const HOST_NAMES: Readonly<Record<string, string>> = {
   lahf: 'lahf_lm',
   sha: 'sha_ni',
   cmpxchg16b: 'cx16',
-  pclmulqdq: 'pclmulqdq',
+  pku: 'ospke',
 };
 
 const SHIFTS = /^(shl|sal|shr|sar)$/;

@@ -15,7 +15,7 @@ import {
   PATCHES,
   STATE_BYTES,
 } from './layout.ts';
-import type { Processor } from './processor.ts';
+import type { Processor, Vendor } from './processor.ts';
 import { ProcessorState } from './processor-state.ts';
 
 const SOURCE = resolve(import.meta.dirname, 'native/harness.c');
@@ -24,13 +24,15 @@ const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache/vivarium/o
 /** Executes cases on the host's own processor, by a small C program compiled at first use. */
 export class NativeProcessor implements Processor {
   readonly name = 'host';
+  readonly vendor: Vendor;
   readonly #program: string;
   /** Features of the host's processor, named as in Linux's cpuinfo. */
   readonly features: ReadonlySet<string>;
 
-  private constructor(program: string, features: ReadonlySet<string>) {
+  private constructor(program: string, description: string) {
     this.#program = program;
-    this.features = features;
+    this.features = new Set(fieldOf(description, 'flags').split(/\s+/));
+    this.vendor = /AMD|Hygon/.test(fieldOf(description, 'vendor_id')) ? 'amd' : 'intel';
   }
 
   /** The native processor, or the reason why this host cannot be asked. */
@@ -40,26 +42,31 @@ export class NativeProcessor implements Processor {
     }
     const program = compile();
     if (!existsSync(program)) return program;
-    const native = new NativeProcessor(program, hostFeatures());
+    const native = new NativeProcessor(program, readFileSync('/proc/cpuinfo', 'utf8'));
     const probe = spawnSync(program, { input: encodeHeader(new Uint8Array(DATA_BYTES), 0) });
     return probe.status === 0 ? native : String(probe.stderr).trim() || 'the harness does not run';
   }
 
-  /** Runs `cases` in order; each starts from `data` (DATA_BYTES) plus its patches. */
-  run(cases: readonly Case[], data: Uint8Array): Outcome[] {
+  /**
+   * Runs `cases` in order; each starts from `data` (DATA_BYTES) plus its patches, and is cut off after `patience`
+   * ticks of 20 ms.
+   */
+  run(cases: readonly Case[], data: Uint8Array, patience = 1): Outcome[] {
     const input = new Uint8Array(HEADER_BYTES + cases.length * INPUT_BYTES);
     input.set(encodeHeader(data, cases.length));
     for (const [i, each] of cases.entries()) {
       encodeCase(input, HEADER_BYTES + i * INPUT_BYTES, each);
     }
-    const { status, signal, stdout, stderr } = spawnSync(this.#program, {
+    const { status, signal, stdout, stderr } = spawnSync(this.#program, [String(patience)], {
       input,
       maxBuffer: 1 << 30,
     });
     if (status !== 0) {
       throw new Error(`the harness failed (${signal ?? status}): ${String(stderr).trim()}`);
     }
-    return decodeOutcomes(stdout, cases.length);
+    // a Buffer's slices would share its memory
+    const output = new Uint8Array(stdout.buffer, stdout.byteOffset, stdout.length);
+    return decodeOutcomes(output, cases.length);
   }
 }
 
@@ -77,9 +84,9 @@ function compile(): string {
   return program;
 }
 
-function hostFeatures(): ReadonlySet<string> {
-  const line = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
-  return new Set(line.trim().split(/\s+/));
+/** What Linux' cpuinfo says under `name`. */
+function fieldOf(description: string, name: string): string {
+  return new RegExp(`^${name}\\s*:(.*)$`, 'm').exec(description)?.[1]?.trim() ?? '';
 }
 
 function encodeHeader(data: Uint8Array, count: number): Uint8Array {

@@ -224,8 +224,8 @@ function sizeFreedom({ instruction, form, column, letters }: Template): {
 
 function vexWOf(b: CaseBuilder, { column, letters }: Template): 0 | 1 {
   if (column.vex?.w !== undefined) return column.vex.w;
-  if (b.bits === 32) return 0;
-  return letters.some(({ size }) => size === 'y') && b.random.oneIn(2) ? 1 : 0;
+  if (b.bits === 32 && letters.some(({ size }) => size === 'y')) return 0;
+  return b.random.oneIn(2) ? 1 : 0;
 }
 
 /** Bytes of the memory operand; for operands without a size what the instruction reaches. */

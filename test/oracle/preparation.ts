@@ -53,6 +53,12 @@ export function prepareImplied(b: CaseBuilder, template: Template, choices: Choi
     b.give(RAX, BigInt(random.oneIn(3) ? 7 : random.below(8)));
     b.give(RDX, 0n);
   }
+  if (/^(rd|wr)pkru$/.test(name)) {
+    b.give(RCX, BigInt(random.oneIn(4) ? random.u32() : 0));
+    b.give(RDX, BigInt(random.oneIn(4) ? random.u32() : 0));
+    // key 0 stays open: the harness itself lives in its pages
+    if (name === 'wrpkru') b.give(RAX, random.u64() & ~3n);
+  }
   if (/^v?maskmov(q|dqu)$/.test(name)) b.give(RDI, dataTarget(b, choices, 16, choices.segmentBase));
   if (/^v?pcmpestr/.test(name)) {
     for (const register of [RAX, RDX]) {
@@ -107,6 +113,9 @@ export function prepareOperand(
   }
 }
 
+/** Bits of XSTATE_BV and XCOMP_BV that hosts may know and Vivarium does not: AVX-512, PKRU, CET, AMX, APX. */
+const HOST_COMPONENTS = [0xe0, 0x1a, 0x0e];
+
 /** An XSAVE area that can be restored, mostly: MXCSR and the header, standard or compacted. */
 function prepareArea(b: CaseBuilder, area: bigint): void {
   const { random } = b;
@@ -116,7 +125,10 @@ function prepareArea(b: CaseBuilder, area: bigint): void {
   header.setBigUint64(0, components, true);
   if (random.oneIn(3))
     header.setBigUint64(8, (1n << 63n) | components | BigInt(random.below(8)), true);
-  if (random.oneIn(12)) header.setUint8(random.below(64), random.below(256));
+  if (random.oneIn(12)) {
+    const at = random.below(64);
+    header.setUint8(at, random.below(256) & ~(HOST_COMPONENTS[at & 7] ?? 0));
+  }
   const bytes = new Uint8Array(header.buffer);
   b.put(area + 512n, bytes.subarray(0, 32));
   b.put(area + 544n, bytes.subarray(32));

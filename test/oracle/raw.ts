@@ -2,22 +2,16 @@
  * Cases of random bytes: what is an instruction, how long it is, which prefixes it bears, and what reserved
  * encodings do. Each runs one instruction, behind which INT3 shows where it ended.
  */
-import { buildOpcodeTable, DECODED, Decoder, instructions } from '../../src/x86/mod.ts';
 import type { Case } from './case.ts';
 import { CaseBuilder } from './case-builder.ts';
+import { decodeAt } from './decoded.ts';
 import type { GeneratedCase } from './generate.ts';
 import { skipReason, undefinedBytes, undefinedFlags } from './knowledge.ts';
 import { CODE_ADDRESS, CODE_END, DATA_ADDRESS, WRITABLE_BYTES } from './layout.ts';
 import { Random } from './random.ts';
-import { type Template, templatesOf } from './templates.ts';
+import type { Template } from './templates.ts';
 
-const decoder = new Decoder(buildOpcodeTable(instructions), () => true);
-const templates = new Map(templatesOf(instructions).map((each) => [each.form, each]));
 const LEGACY_PREFIXES = [0x66, 0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
-const MODES = {
-  32: { bits: 32, stackSize: 32, real: false },
-  64: { bits: 64, stackSize: 64, real: false },
-} as const;
 const RCX = 1;
 const RSP = 4;
 const LONGEST = 15;
@@ -52,19 +46,12 @@ export function generateRawCase(
   for (;;) {
     const bytes = randomBytes(random, bits);
     if (reachesTheHost(bytes, bits)) continue;
-    const decoded = decoder.decode(bytes, 0, bytes.length, MODES[bits]) === DECODED;
-    const template = decoded ? templates.get(decoder.encoding.form) : NOTHING;
-    if (template === undefined) throw new Error('a form without a template');
-    if (decoded && skipReason(template, features, bits) !== undefined) continue;
+    const decoded = decodeAt(bytes, 0, bits);
+    const template = decoded?.template ?? NOTHING;
+    if (decoded !== undefined && skipReason(template, features, bits) !== undefined) continue;
     const { name } = template.instruction;
     if (undefinedBytes(name, 4).length > 0 || /^(popf|fldenv|frstor|fxrstor)/.test(name)) continue;
-    return build(
-      random,
-      number,
-      bits,
-      template,
-      decoded ? bytes.subarray(0, decoder.length) : bytes,
-    );
+    return build(random, number, bits, template, bytes.subarray(0, decoded?.length));
   }
 }
 
@@ -145,6 +132,8 @@ function reachesTheHost(bytes: Uint8Array, bits: 32 | 64): boolean {
   if (byte === 0x62) return bits === 64 || next >= 0xc0;
   if (byte === 0xc4 || byte === 0xc5)
     return bits === 64 || next >= 0xc0 ? isForeignVex(bytes, at) : false;
+  // XABORT and XBEGIN, which run even where CPUID hides them
+  if (byte === 0xc6 || byte === 0xc7) return next === 0xf8;
   if (byte !== 0x0f) return false;
   if (next === 0x38) return [0xcf, 0xf8, 0xf9].includes(bytes[at + 2] as number);
   if (next === 0x3a) return [0xce, 0xcf].includes(bytes[at + 2] as number);
@@ -152,16 +141,40 @@ function reachesTheHost(bytes: Uint8Array, bits: 32 | 64): boolean {
   return [0x78, 0x79, 0x2b, 0xae].includes(next);
 }
 
-/** AVX-512 mask instructions, GFNI, AVX-VNNI. */
+const FOREIGN_VEX_0F38: readonly (readonly [number, number])[] = [
+  ...([
+    [0x49, 0x4b],
+    [0x50, 0x53],
+    [0x5c, 0x5f],
+    [0x6c, 0x6c],
+    [0x72, 0x72],
+    [0xb0, 0xb1],
+  ] as const),
+  ...([
+    [0xb4, 0xb5],
+    [0xcb, 0xcd],
+    [0xcf, 0xcf],
+    [0xd2, 0xd3],
+    [0xda, 0xda],
+    [0xe0, 0xef],
+  ] as const),
+];
+const FOREIGN_VEX_0F3A: readonly (readonly [number, number])[] = [
+  [0x30, 0x33],
+  [0xce, 0xcf],
+  [0xde, 0xde],
+];
+
+/** AVX-512 mask instructions, AMX, GFNI, AVX-VNNI, AVX-NE-CONVERT, AVX-IFMA, SHA512, SM3, SM4, CMPCCXADD. */
 function isForeignVex(bytes: Uint8Array, at: number): boolean {
   const short = bytes[at] === 0xc5;
   const map = short ? 1 : (bytes[at + 1] as number) & 31;
   const opcode = bytes[at + (short ? 2 : 3)] as number;
   if (map === 1) return (opcode >= 0x41 && opcode <= 0x4b) || (opcode >= 0x90 && opcode <= 0x99);
-  if (map === 2) return opcode === 0xcf || (opcode >= 0x50 && opcode <= 0x53);
-  return map === 3 && (opcode === 0xce || opcode === 0xcf || (opcode >= 0x30 && opcode <= 0x33));
+  if (map === 2) return FOREIGN_VEX_0F38.some(([from, to]) => opcode >= from && opcode <= to);
+  return map === 3 && FOREIGN_VEX_0F3A.some(([from, to]) => opcode >= from && opcode <= to);
 }
 
-function isPrefix(byte: number, bits: 32 | 64): boolean {
+export function isPrefix(byte: number, bits: 32 | 64): boolean {
   return LEGACY_PREFIXES.includes(byte) || (bits === 64 && (byte & 0xf0) === 0x40);
 }
