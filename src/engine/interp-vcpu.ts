@@ -268,6 +268,7 @@ export class InterpVcpu extends BaseVcpu {
       }
       const record = this.#find();
       if (record < 0) {
+        this.#left -= RECORD.bytes;
         if (!this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip)))
           exit = 'shutdown';
         continue;
@@ -290,6 +291,8 @@ export class InterpVcpu extends BaseVcpu {
           this.exits['lookup'] = (this.exits['lookup'] ?? 0) + 1;
           break;
         case EXIT.fault:
+          // Else a guest that faults in its handler's first instruction would never use its budget up.
+          this.#left -= RECORD.bytes;
           this.#placeFault();
           if (state.get32(STATE.faultVector) === WATCHED) {
             const again = this.#find();
@@ -408,8 +411,8 @@ export class InterpVcpu extends BaseVcpu {
       this.cache.dropStale(page, offset);
       record = this.cache.record(page, offset, this.#nextPage);
     }
-    if ((this.#sampled || this.#regions?.isEager === true) && record >= 0)
-      this.#sample(record, low, high, page);
+    const eager = this.#regions?.isEager === true && !this.#isGuarded(record);
+    if ((this.#sampled || eager) && record >= 0) this.#sample(record, low, high, page);
     return record;
   }
 
@@ -432,7 +435,7 @@ export class InterpVcpu extends BaseVcpu {
     const regions = this.#regions;
     if (!hot)
       this.#accesses.sample(this.decoder, this.linear, page.frame + (low & 0xfff), this.mode);
-    if (regions === undefined || this.mode.bits !== 64) {
+    if (regions === undefined) {
       if (!hot) this.#trace?.sample(low, high, this.#slice, false);
       return;
     }
@@ -470,17 +473,22 @@ export class InterpVcpu extends BaseVcpu {
   /** Lets the region at `record` check its neighbour pages again; one that cannot get past its guard is dropped. */
   #passGuard(record: number): void {
     const regions = this.#regions;
-    if (record === this.#guarded && this.#left === this.#guardedLeft) regions?.drop(record);
+    if (this.#isGuarded(record)) regions?.drop(record);
     else regions?.revalidate(record, (page) => this.#cacheNeighbour(page));
     this.#guarded = record;
     this.#guardedLeft = this.#left;
   }
 
+  /** The last region that could not get past its guard is the one at `record`, and nothing has run since. */
+  #isGuarded(record: number): boolean {
+    return record === this.#guarded && this.#left === this.#guardedLeft;
+  }
+
   /** Puts the page `page` pages from that of STATE.rip into the execute TLB; its frame, or -1. */
   #cacheNeighbour(page: number): number {
-    const rip = this.state.get64(STATE.rip) + BigInt(page * 4096);
-    const low = Number(BigInt.asIntN(32, rip));
-    const high = Number(BigInt.asIntN(32, rip >> 32n));
+    const linear = this.#linearRip() + BigInt(page * 4096);
+    const low = Number(BigInt.asIntN(32, linear));
+    const high = this.mode.bits === 64 ? Number(BigInt.asIntN(32, linear >> 32n)) : 0;
     const mmu = this.mmu;
     this.cache.ensureRoom();
     const place = mmu.translate(low, high, ACCESS_EXECUTE, mmu.privilege);
@@ -505,9 +513,13 @@ export class InterpVcpu extends BaseVcpu {
       pages.set(page, found);
       return found;
     };
+    const { mode } = this;
+    const holdsAnywhere = mode.bits === 64 || (mode.bits === 32 && mode.checked !== true);
+    const ripBase = Number(BigInt.asIntN(64, this.state.get64(STATE.ripBase)));
     return {
       base: (BigInt(high >>> 0) << 32n) | BigInt((low & ~0xfff) >>> 0),
-      mode: this.mode,
+      mode,
+      ripBase: holdsAnywhere ? undefined : ripBase,
       decoder: this.decoder,
       linear: this.linear,
       frame: (page) => pageOf(page)?.frame ?? -1,

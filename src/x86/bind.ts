@@ -152,6 +152,7 @@ function memoryOperand(b: Semantics, width: number): MemoryOperand {
 
 /** Linear address of `offset` in the operand's segment. */
 function segmented(b: Semantics, offset: Value): Value {
+  if (b.isFlat) return offset;
   const segment = b.slot('segment');
   const linear = b.add(b.readState(segment, 'i64'), offset);
   return b.shape.mode === 64 ? linear : b.inSegment(b.zeroExtend(linear, 32), segment, offset);

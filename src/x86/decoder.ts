@@ -23,7 +23,7 @@ export interface CodeMode {
   readonly stackSize: 16 | 32 | 64;
   /** real or virtual-8086 mode */
   readonly real: boolean;
-  /** ES, CS, SS or DS is not a usable segment of 4 GiB: accesses and fetches are checked */
+  /** ES, CS, SS or DS is not a usable segment of 4 GiB from address 0: accesses and fetches are checked */
   readonly checked?: boolean;
 }
 

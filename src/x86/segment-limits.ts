@@ -56,8 +56,8 @@ export function deriveAllTops(state: CpuState): void {
 }
 
 /**
- * True when ES, SS and DS are writable and CS executable over 4 GiB each, so that code which names no
- * other segment needs no checks.
+ * True when ES, SS and DS are writable and CS executable over 4 GiB from address 0 each, so that in code
+ * which names no other segment an offset is a linear address and needs no checks.
  */
 export function segmentsAreFlat(state: CpuState): boolean {
   const top = (index: number): number =>
@@ -67,6 +67,7 @@ export function segmentsAreFlat(state: CpuState): boolean {
     top(SS) === FLAT_TOP &&
     top(ES) === FLAT_TOP &&
     state.segmentLimit(CS) === FLAT_TOP &&
+    [ES, CS, SS, DS].every((index) => state.get32(segmentBaseOffset(index)) === 0) &&
     !isReal(state)
   );
 }

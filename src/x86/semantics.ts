@@ -131,9 +131,14 @@ export class Semantics extends Builder {
     this.writeState(fixed(offset), 'i32', value);
   }
 
-  /** Base address of segment register `index`; constant 0 where 64-bit mode ignores it. */
+  /** Outside 64-bit mode: every segment that the instruction uses begins at address 0. */
+  get isFlat(): boolean {
+    return this.shape.mode !== 64 && this.shape.checked !== true;
+  }
+
+  /** Base address of segment register `index` (ES, CS, SS or DS); constant 0 where it is that. */
   segmentBase(index: number): Value {
-    if (this.shape.mode === 64 && index < 4) return this.i64(0);
+    if (this.shape.mode === 64 || this.isFlat) return this.i64(0);
     return this.readField(segmentBaseOffset(index));
   }
 
@@ -291,6 +296,7 @@ export class Semantics extends Builder {
   stackAddress(offset: Value): Value {
     if (this.shape.mode === 64) return offset;
     const inStack = this.zeroExtend(offset, this.shape.stackSize);
+    if (this.isFlat) return inStack;
     const linear = this.zeroExtend(this.add(this.segmentBase(SS), inStack), 32);
     return this.inSegment(linear, fixed(segmentBaseOffset(SS)), inStack);
   }
@@ -464,6 +470,12 @@ export class Semantics extends Builder {
   override loop(body: () => Value): void {
     this.#depth++;
     super.loop(body);
+    this.#depth--;
+  }
+
+  protected override dialectBlock(op: string, args: readonly Value[], build: () => void): void {
+    this.#depth++;
+    super.dialectBlock(op, args, build);
     this.#depth--;
   }
 }

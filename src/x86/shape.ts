@@ -27,7 +27,10 @@ export interface Shape {
   readonly lock: boolean;
   /** VEX.L: vector length 128 or 256; undefined for legacy encodings */
   readonly vectorLength: 128 | 256 | undefined;
-  /** every access is checked against its segment's limit and rights; never in 64-bit mode */
+  /**
+   * Every access is checked against its segment's limit and rights; never in 64-bit mode. Outside of it,
+   * segments that are not checked begin at address 0.
+   */
   readonly checked?: boolean;
 }
 

@@ -26,8 +26,11 @@ export function assemble(name: string, directory: string): string {
   return path;
 }
 
+/** How a kernel is run: `eager` is `bt` with everything translated before it first runs. */
+export type KernelEngine = 'interp' | 'eager' | 'reference';
+
 /** Runs the kernel at `path` and returns the lines it printed. */
-export function run(path: string, engine: 'interp' | 'bt' | 'reference', cpu: string): string[] {
+export function run(path: string, engine: KernelEngine, cpu: string): string[] {
   const started = performance.now();
   let output = '';
   const board = Board.create(
@@ -36,7 +39,8 @@ export function run(path: string, engine: 'interp' | 'bt' | 'reference', cpu: st
       cmdline: '',
       memoryBytes: MEMORY_BYTES,
       cpus: 1,
-      engine,
+      engine: engine === 'eager' ? 'bt' : engine,
+      eager: engine === 'eager',
       cpu,
       debugExit: true,
     },

@@ -17,6 +17,11 @@ export interface CodeSource {
   /** linear address of the base page */
   readonly base: bigint;
   readonly mode: CodeMode;
+  /**
+   * RIP of byte 0 of the base page, where the code found holds for this one alone: where branches wrap around
+   * depends on it in 16-bit code, and a code segment that is checked ends somewhere
+   */
+  readonly ripBase: number | undefined;
   readonly decoder: Decoder;
   readonly linear: Uint8Array;
   /** linear offset of the frame of page `page` relative to the base page, or -1 */
@@ -83,6 +88,7 @@ export function discover(
 
   const within = (at: number): boolean =>
     Math.abs(at) < CONTEXT_SPAN / 2 &&
+    (source.ripBase === undefined || source.ripBase + at >= 0) &&
     mayTake(Math.floor(at / PAGE), pages, limits.pages) &&
     source.frame(Math.floor(at / PAGE)) >= 0;
   const instructionAt = (at: number): RegionInstruction | undefined => {
@@ -143,7 +149,8 @@ export function discover(
   const blocks = makeBlocks(leaders, placed, callees, source);
   const root = blocks.get(keyOf(start, top)) as RegionBlock;
   const ordered = analyse(root);
-  return { root, blocks: ordered, pages, instructionCount: count };
+  const { ripBase, mode } = source;
+  return { root, blocks: ordered, bits: mode.bits, ripBase, pages, instructionCount: count };
 }
 
 /** Where a call goes: its target, or the places an indirect one was seen to go to, few of them. */
@@ -292,9 +299,21 @@ function readInstruction(
     },
     record: crosses ? record + RECORD.bytes : record,
     handler: source.handler(),
-    target: relative ? at + decoder.length + decoder.relative : undefined,
-    bails:
-      encoding.attributes.has('shadow') ||
-      (decoder.operandSize === 16 && (relative || encoding.attributes.has('ends'))),
+    target: relative ? targetOf(source, at) : undefined,
+    bails: encoding.attributes.has('shadow') || cutsTarget(source, relative),
   };
+}
+
+/** Offset of the relative target of the branch at `at`, which the decoder holds. */
+function targetOf({ decoder, ripBase }: CodeSource, at: number): number {
+  const target = at + decoder.length + decoder.relative;
+  if (ripBase === undefined) return target;
+  const rip = ripBase + target;
+  return (decoder.operandSize === 16 ? rip & 0xffff : rip >>> 0) - ripBase;
+}
+
+/** The branch that the decoder holds goes to a RIP cut to 16 bits, from a RIP that is not known here. */
+function cutsTarget({ decoder, mode, ripBase }: CodeSource, relative: boolean): boolean {
+  if (decoder.operandSize !== 16 || ripBase !== undefined) return false;
+  return relative || (mode.bits === 64 && decoder.encoding.attributes.has('ends'));
 }

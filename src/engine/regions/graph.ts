@@ -47,6 +47,10 @@ export interface RegionBlock {
 export interface RegionGraph {
   readonly root: RegionBlock;
   readonly blocks: readonly RegionBlock[];
+  /** size of the code */
+  readonly bits: 16 | 32 | 64;
+  /** RIP of byte 0 of the base page, if the region is for this one alone: see CodeSource */
+  readonly ripBase: number | undefined;
   /** page numbers relative to the base page that hold its code, with their frames */
   readonly pages: ReadonlyMap<number, number>;
   readonly instructionCount: number;

@@ -35,6 +35,9 @@ function isGpr(offset: number): boolean {
   return offset < GPRS * 8;
 }
 
+/** The helper for accesses that may lie outside of their segments: handlers do those. */
+const CHECK_SEGMENT = 'checkSegment';
+
 /** A recipe that is only known at run time. */
 const DYNAMIC = -1;
 
@@ -275,6 +278,7 @@ export class RegionEmitter extends BodyEmitter {
     const root = this.#graph.root.instructions[0] as RegionInstruction;
     const basePage = Math.floor(root.at / PAGE);
     assert(basePage === 0, 'the root lies in the base page');
+    if (this.#graph.ripBase !== undefined) this.#testPlace(this.#graph.ripBase);
     // Neighbour pages must still be mapped to the frames the region was made from, and gates be open.
     let checks = 0;
     for (const [page, frame] of this.#graph.pages) {
@@ -284,8 +288,9 @@ export class RegionEmitter extends BodyEmitter {
         .i64Add();
       f.get(CPU)
         .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
-        .i64Add()
-        .set(this.#exitRip);
+        .i64Add();
+      this.#cutRip();
+      f.set(this.#exitRip);
       f.get(this.#exitRip)
         .wrap()
         .i32Const(12)
@@ -311,12 +316,7 @@ export class RegionEmitter extends BodyEmitter {
     const gates = this.#gates();
     if (gates !== 0) {
       f.get(CPU).i32Load(STATE.trapGate).i32Const(gates).i32And().if();
-      f.get(PC)
-        .get(CURSOR)
-        .get(CPU)
-        .get(TLB_BASE)
-        .i32Const(root.handler)
-        .returnCallIndirect(this.#handlerType);
+      this.#declineEntry();
       f.end();
     }
     f.get(CURSOR).get(PC).i32Sub().set(this.#rest);
@@ -329,6 +329,37 @@ export class RegionEmitter extends BodyEmitter {
     f.end();
     this.#load();
     f.i32Const(RECIPE.memory).set(this.#kind);
+  }
+
+  /** Goes on with the handler of the first instruction instead of the region. */
+  #declineEntry(): void {
+    const root = this.#graph.root.instructions[0] as RegionInstruction;
+    this.f
+      .get(PC)
+      .get(CURSOR)
+      .get(CPU)
+      .get(TLB_BASE)
+      .i32Const(root.handler)
+      .returnCallIndirect(this.#handlerType);
+  }
+
+  /** The region holds for one RIP of its base page, and while all of it lies in the code segment. */
+  #testPlace(ripBase: number): void {
+    const f = this.f;
+    f.get(this.#ripBase).i64Const(BigInt(ripBase)).op(0x52); // ne
+    let end = 0;
+    for (const block of this.#graph.blocks)
+      for (const { at, length } of block.instructions) end = Math.max(end, at + length);
+    f.i64Const(BigInt(ripBase + end - 1));
+    f.get(CPU).memory([0x35], STATE.segments + CS * SEGMENT.bytes + SEGMENT.limit); // i64.load32_u
+    f.op(0x56).i32Or().if(); // gt_u
+    this.#declineEntry();
+    f.end();
+  }
+
+  /** Cuts the address on the stack to 32 bits, outside 64-bit mode. */
+  #cutRip(): void {
+    if (this.#graph.bits !== 64) this.f.i64Const(0xffff_ffffn).op(0x83);
   }
 
   /** Looks at MXCSR: at the start, and where it was written. */
@@ -430,11 +461,9 @@ export class RegionEmitter extends BodyEmitter {
   #storeExitRip(): void {
     const f = this.f;
     f.get(this.#exitRecord).if();
-    f.get(this.#exitRip)
-      .get(this.#exitRecord)
-      .memory([0x33], RECORD.start)
-      .i64Add()
-      .set(this.#exitRip);
+    f.get(this.#exitRip).get(this.#exitRecord).memory([0x33], RECORD.start).i64Add();
+    this.#cutRip();
+    f.set(this.#exitRip);
     f.end();
     f.get(CPU).get(this.#exitRip).i64Store(STATE.rip);
     f.get(CPU).get(this.#rest).i32Store(STATE.budget);
@@ -608,8 +637,15 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   #pushRip(at: number): void {
+    const { ripBase, pages } = this.#graph;
+    if (ripBase !== undefined) {
+      this.f.i64Const(BigInt((ripBase + at) >>> 0));
+      return;
+    }
     this.f.get(this.#ripBase);
     if (at !== 0) this.f.i64Const(BigInt(at)).i64Add();
+    // Pages of a region do not lie across the end of the address space.
+    if (!pages.has(Math.floor(at / PAGE))) this.#cutRip();
   }
 
   /** Goes from `block` to `target`: a back-edge, a jump to a merge point, or straight into its code. */
@@ -1048,7 +1084,7 @@ export class RegionEmitter extends BodyEmitter {
    * loaded again after. A helper that faults, redirects or stops leaves the region.
    */
   protected effectHelper(name: string, args: () => void): void {
-    if (this.guarding) {
+    if (this.guarding || name === CHECK_SEGMENT) {
       this.#bail();
       return;
     }
@@ -1258,7 +1294,7 @@ function touchesFlags(block: Block): boolean {
   return block.some(
     (node) =>
       node.op.startsWith('flags.') ||
-      node.op === 'helper' ||
+      (node.op === 'helper' && node.imm !== CHECK_SEGMENT) ||
       ((node.op === 'state.write' || node.op === 'state.read') &&
         node.field?.kind === 'fixed' &&
         (FLAG_FIELDS as readonly number[]).includes(node.field.offset)) ||

@@ -14,6 +14,7 @@ export function linearAddress(
   segment?: FieldRef,
 ): Value {
   const effective = b.zeroExtend(offset, b.shape.addressSize);
+  if (b.isFlat) return effective;
   const linear = b.add(segmentBase, effective);
   if (b.shape.mode === 64) return linear;
   const address = b.zeroExtend(linear, 32);
