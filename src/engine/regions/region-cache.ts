@@ -35,6 +35,12 @@ export const DEFAULT_POLICY: RegionPolicy = {
   callDepth: 3,
 };
 
+/** Samples seen of a piece of code since it was last translated, and how many are wanted. */
+interface Heat {
+  seen: number;
+  wanted: number;
+}
+
 interface Region {
   readonly index: number;
   /** record whose handler is the region, and what was there before */
@@ -62,8 +68,8 @@ export class RegionCache {
   readonly #profiles: JumpProfiles;
   readonly #words: Int32Array;
   readonly #policy: RegionPolicy;
-  /** by chunk: samples seen, and how many are wanted */
-  readonly #heat = new Map<number, { seen: number; wanted: number }>();
+  /** by chunk */
+  readonly #heat = new Map<number, Heat>();
   readonly #regions = new Map<number, Region>();
   readonly #byFrame = new Map<number, Set<Region>>();
   readonly #own = new Map<number, number>();
@@ -153,7 +159,7 @@ export class RegionCache {
     source: CodeSource,
     now: () => number,
     generation: number,
-    heat: { seen: number; wanted: number } | undefined,
+    heat: Heat | undefined,
   ): boolean {
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
     if (!this.#exitTables.hasRoom || this.#cache.guardedFrame(record) >= 0) return false;
@@ -161,7 +167,7 @@ export class RegionCache {
     const graph = discover(source, offset, this.#policy);
     const wanted = (graph?.instructionCount ?? 0) * this.#policy.heatEach;
     let done = false;
-    if (heat !== undefined && heat.seen < wanted) heat.wanted = Math.min(wanted, 2 * heat.seen);
+    if (heat !== undefined && heat.seen < wanted) heat.wanted = wanted;
     else {
       done = graph !== undefined && this.#install(graph, record, source, generation);
       if (heat !== undefined) Object.assign(heat, { seen: 0, wanted: this.#policy.heat });
