@@ -506,9 +506,7 @@ export class InterpVcpu extends BaseVcpu {
       const pageLow = (low & ~0xfff) + page * 4096;
       const there =
         (pageLow | 0) >>> 0 === pageLow >>> 0 && Math.sign(pageLow | 0) === Math.sign(low | 0);
-      const place = there
-        ? this.mmu.translate(pageLow | 0, high, ACCESS_EXECUTE, this.mmu.privilege)
-        : -1;
+      const place = there ? this.mmu.probeCode(pageLow | 0, high, this.mmu.privilege) : -1;
       const found = place < 0 ? undefined : this.cache.existing(place, this.mode);
       pages.set(page, found);
       return found;

@@ -19,13 +19,18 @@ function defineString(
   const make = (suffix: string, at: number, byte: boolean) =>
     define(`${name}${suffix}`, [form(at.toString(16).toUpperCase(), '', 'rep')], (b) => {
       const width = byte ? 8 : b.shape.operandSize;
-      const { addressSize, mode } = b.shape;
       if (b.shape.repeat === 'none') step(b, width);
-      else if (quick !== undefined && mode === 64 && addressSize === 64)
+      else if (quick !== undefined && hasRoutine(b))
         quick(b, width, () => repeat(b, helper, width));
       else repeat(b, helper, width);
     });
   return [make('b', opcode, true), make('', opcode + 1, false)];
+}
+
+/** Routines take linear addresses: an offset must be one. */
+function hasRoutine(b: Semantics): boolean {
+  const { addressSize, mode } = b.shape;
+  return addressSize === (mode === 64 ? 64 : 32) && (mode === 64 || b.isFlat);
 }
 
 /** Packs what the helper must know of the shape into one number: see helpers/string.ts. */
@@ -65,15 +70,32 @@ const stepMovs = (b: Semantics, width: MemoryWidth): void => {
 
 /** A repeated instruction that a routine has done whole: `pointers` have moved up, the count is 0. */
 function finishRepeat(b: Semantics, width: number, ...pointers: number[]): void {
-  const bytes = b.shl(b.readGpr(RCX, 64), b.i64(Math.log2(width / 8)));
-  for (const index of pointers) b.writeGpr(index, 64, b.add(b.readGpr(index, 64), bytes));
-  b.writeGpr(RCX, 64, b.i64(0));
+  const size = b.shape.addressSize;
+  const finish = (): void => {
+    const bytes = b.shl(pointer(b, RCX), b.i64(Math.log2(width / 8)));
+    for (const index of pointers) b.writeGpr(index, size, b.add(pointer(b, index), bytes));
+    b.writeGpr(RCX, size, b.i64(0));
+  };
+  // Without progress not even upper halves change.
+  if (size === 64) finish();
+  else b.if(b.nez(pointer(b, RCX)), finish);
+}
+
+/** The count for a routine; one that it refuses where a pointer would come to the end of 32 bits. */
+function countFor(b: Semantics, width: number, ...addresses: Value[]): Value {
+  const count = pointer(b, RCX);
+  if (b.shape.mode === 64) return count;
+  const bytes = b.shl(count, b.i64(Math.log2(width / 8)));
+  let wraps = b.i32(0);
+  for (const address of addresses)
+    wraps = b.or(wraps, b.gtU(b.add(address, bytes), b.i64(0xffff_ffffn)));
+  return b.select(wraps, b.i64(-1n), count);
 }
 
 const movs = defineString('movs', 0xa4, 'repMovs', stepMovs, (b, width, slow) => {
   const from = dataAddress(b, pointer(b, RSI));
   const to = extraAddress(b, pointer(b, RDI));
-  const args = [to, from, b.readGpr(RCX, 64), b.i32(Math.log2(width / 8))];
+  const args = [to, from, countFor(b, width, to, from), b.i32(Math.log2(width / 8))];
   quickly(b, 'stringMove', args, slow, () => finishRepeat(b, width, RSI, RDI));
 });
 
@@ -93,7 +115,8 @@ const stepStos = (b: Semantics, width: MemoryWidth): void => {
 
 const stos = defineString('stos', 0xaa, 'repStos', stepStos, (b, width, slow) => {
   const to = extraAddress(b, pointer(b, RDI));
-  const args = [to, b.readGpr(RAX, width), b.readGpr(RCX, 64), b.i32(Math.log2(width / 8))];
+  const shift = b.i32(Math.log2(width / 8));
+  const args = [to, b.readGpr(RAX, width), countFor(b, width, to), shift];
   quickly(b, 'stringFill', args, slow, () => finishRepeat(b, width, RDI));
 });
 

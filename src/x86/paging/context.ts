@@ -16,6 +16,8 @@ export interface PagingContext {
   /** CR4.SMAP and not overridden by EFLAGS.AC */
   smap: boolean;
   globalPages: boolean;
+  /** sets no accessed and dirty bits: what they are missing from counts as absent */
+  probes: boolean;
   /** large pages in 32-bit paging (CR4.PSE) */
   largePages: boolean;
   /** 1 GiB pages are announced */
@@ -47,6 +49,7 @@ export function createPagingContext(): PagingContext {
     smep: false,
     smap: false,
     globalPages: false,
+    probes: false,
     largePages: false,
     hugePages: true,
     pkru: 0,

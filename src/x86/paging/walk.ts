@@ -189,6 +189,7 @@ function descend(
       return checkLeaf(tables, memory, at, entry, rights, key, access, user, result);
     }
     if ((entry & PTE_ACCESSED) === 0) {
+      if (tables.probes) return errorCode(tables, access, user, 0);
       if (!memory.compareExchange32(at, entry, entry | PTE_ACCESSED)) return RETRY;
     }
     table = ((entry & ~0xfff) >>> 0) + (upper & 0xf_ffff) * 0x1_0000_0000;
@@ -232,6 +233,7 @@ function walk32(
     if ((entry & RESERVED_4M) !== 0) return errorCode(tables, access, user, PF_RESERVED);
   } else {
     if ((entry & PTE_ACCESSED) === 0) {
+      if (tables.probes) return errorCode(tables, access, user, 0);
       if (!memory.compareExchange32(at, entry, entry | PTE_ACCESSED)) return RETRY;
     }
     at = ((entry & ~0xfff) >>> 0) + ((low >>> 10) & 0xffc);
@@ -303,6 +305,7 @@ function checkLeaf(
     return errorCode(tables, access, user, PF_PRESENT | (byKey ? PF_KEY : 0));
   }
   const needed = access === ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
+  if (tables.probes && (entry & needed) !== needed) return errorCode(tables, access, user, 0);
   if ((entry & needed) !== needed) {
     if (!memory.compareExchange32(at, entry, entry | needed)) return RETRY;
     entry |= needed;
