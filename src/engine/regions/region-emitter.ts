@@ -1190,11 +1190,16 @@ export class RegionEmitter extends BodyEmitter {
     if (profile !== 0) {
       const offset = this.allocate(I32);
       f.get(this.#exitRip).get(this.#ripBase).op(0x7d).wrap().set(offset);
+      // Beyond 2 GiB another place has the same offset.
+      f.get(offset).op(0xac).get(this.#ripBase).i64Add().get(this.#exitRip).op(0x51).if();
+      this.#nesting++;
       const targets = [...new Set(this.#block.targets)].sort(
         (left, right) => entryOf(left) - entryOf(right),
       );
       this.#select(offset, targets);
       this.#remember(profile, offset);
+      this.#nesting--;
+      f.end();
     }
     this.#leaveByRip();
   }
