@@ -69,11 +69,15 @@ function keyOf(at: number, context: CallContext): number {
   return context.id * CONTEXT_SPAN + at + CONTEXT_SPAN / 2;
 }
 
-/** Collects the code reachable from `start` by direct branches and calls, as far as it was ever decoded. */
+/**
+ * Collects the code reachable from `start` by direct branches and calls, as far as it was ever decoded, and not
+ * left out.
+ */
 export function discover(
   source: CodeSource,
   start: number,
   limits: RegionLimits,
+  isLeftOut: (frame: number, inPage: number) => boolean = () => false,
 ): RegionGraph | undefined {
   const top: CallContext = { id: 0, depth: 0, parent: undefined, returnAt: 0 };
   const read = new Map<number, RegionInstruction | undefined>();
@@ -91,8 +95,13 @@ export function discover(
     (source.ripBase === undefined || source.ripBase + at >= 0) &&
     mayTake(Math.floor(at / PAGE), pages, limits.pages) &&
     source.frame(Math.floor(at / PAGE)) >= 0;
+  const isTaken = (at: number): boolean => {
+    const page = Math.floor(at / PAGE);
+    return at === start || !isLeftOut(source.frame(page), at - page * PAGE);
+  };
   const instructionAt = (at: number): RegionInstruction | undefined => {
-    if (!read.has(at)) read.set(at, within(at) ? readInstruction(source, at, pages) : undefined);
+    if (!read.has(at))
+      read.set(at, within(at) && isTaken(at) ? readInstruction(source, at, pages) : undefined);
     return read.get(at);
   };
   const lead = (at: number, context: CallContext): void => {

@@ -8,6 +8,7 @@ import type { RegionGraph } from './graph.ts';
 import type { JumpProfiles } from './profile.ts';
 import type { RegionTrace } from './trace.ts';
 import { translateRegion } from './translate.ts';
+import { VolatileCode } from './volatile-code.ts';
 
 const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
@@ -70,6 +71,7 @@ export class RegionCache {
   readonly #policy: RegionPolicy;
   /** by chunk */
   readonly #heat = new Map<number, Heat>();
+  readonly #volatile = new VolatileCode();
   readonly #regions = new Map<number, Region>();
   readonly #byFrame = new Map<number, Set<Region>>();
   readonly #own = new Map<number, number>();
@@ -164,8 +166,11 @@ export class RegionCache {
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
     if (!this.#exitTables.hasRoom || this.#cache.guardedFrame(record) >= 0) return false;
     const start = now();
-    const graph = discover(source, offset, this.#policy);
-    const wanted = (graph?.instructionCount ?? 0) * this.#policy.heatEach;
+    const graph = discover(source, offset, this.#policy, this.#leavesOut(source.frame(0), offset));
+    const wanted = Math.max(
+      (graph?.instructionCount ?? 0) * this.#policy.heatEach,
+      this.#policy.eager ? 0 : this.#policy.heat * this.#volatile.patience(source.frame(0), offset),
+    );
     let done = false;
     if (heat !== undefined && heat.seen < wanted) heat.wanted = wanted;
     else {
@@ -174,6 +179,16 @@ export class RegionCache {
     }
     this.compileSeconds += (now() - start) / 1e9;
     return done;
+  }
+
+  /** Which code is not taken into a region that begins at `offset` of `frame`. */
+  #leavesOut(
+    frame: number,
+    offset: number,
+  ): ((frame: number, inPage: number) => boolean) | undefined {
+    // Code that is itself volatile may as well be with its like.
+    if (this.#policy.eager || this.#volatile.isVolatile(frame, offset)) return undefined;
+    return (other, inPage) => this.#volatile.isVolatile(other, inPage);
   }
 
   #install(graph: RegionGraph, record: number, source: CodeSource, generation: number): boolean {
@@ -245,12 +260,15 @@ export class RegionCache {
   #invalidate(frame: number, offset: number, bytes: number): void {
     const regions = this.#byFrame.get(frame);
     if (regions === undefined) return;
+    let isHit = false;
     for (const region of [...regions]) {
       const hit = region.ranges.some(
         (range) => range.frame === frame && offset < range.end && range.first < offset + bytes,
       );
       if (hit) this.#drop(region);
+      isHit ||= hit;
     }
+    if (isHit) this.#volatile.changed(frame, offset);
   }
 
   #drop(region: Region): void {
@@ -270,6 +288,7 @@ export class RegionCache {
     this.regionsDropped += this.#regions.size;
     this.#regions.clear();
     this.#heat.clear();
+    this.#volatile.clear();
     this.#byFrame.clear();
     this.#own.clear();
     this.#profiles.clear();
