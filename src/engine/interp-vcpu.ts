@@ -88,6 +88,7 @@ export class InterpVcpu extends BaseVcpu {
         ACCESS_EXECUTE,
         this.mmu.privilege,
       );
+      if (place === NOT_RAM) return this.#executeDevice();
       if (place < 0) return -1;
       const page = this.cache.page(place, this.mode);
       this.#fillExecute(this.#nextLow, this.#nextHigh, page);
@@ -273,6 +274,8 @@ export class InterpVcpu extends BaseVcpu {
           exit = 'shutdown';
         continue;
       }
+      // A page with breakpoints is not in the execute TLB, where what guards a crossing into it looks for it.
+      alone ||= mmu.breakpoints.hasCode && this.cache.guardedFrame(record) >= 0;
       if (alone) {
         if (!this.#step(record)) exit = 'shutdown';
         continue;
