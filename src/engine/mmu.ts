@@ -5,6 +5,7 @@ import {
   ACCESS_EXECUTE,
   ACCESS_READ,
   ACCESS_WRITE,
+  announcePages,
   createPagingContext,
   createWalkResult,
   type PageAccess,
@@ -72,6 +73,11 @@ export class Mmu {
     this.#view = memory.pool.view;
     this.#bounce = state.base + STATE.bounce;
     this.tlb = new Tlb(memory.pool);
+  }
+
+  /** Large pages are those that CPUID announces; all of them by default. */
+  announcePages(has: (feature: string) => boolean): void {
+    announcePages(this.#context, has);
   }
 
   /** Which TLB the present privilege uses. Compiled code changes privileges on its own. */

@@ -34,13 +34,17 @@ export const FAMILY_MODEL_STEPPING = 0x00b0_0f21;
 
 /** KVM paravirtual features. Documentation/virt/kvm/x86/cpuid.rst of the Linux kernel. */
 export const KVM_FEATURE = {
+  CLOCKSOURCE: 1 << 0,
   NOP_IO_DELAY: 1 << 1,
   CLOCKSOURCE2: 1 << 3,
   CLOCKSOURCE_STABLE: 1 << 24,
 } as const;
 
 const DEFAULT_KVM_FEATURES =
-  KVM_FEATURE.NOP_IO_DELAY | KVM_FEATURE.CLOCKSOURCE2 | KVM_FEATURE.CLOCKSOURCE_STABLE;
+  KVM_FEATURE.CLOCKSOURCE |
+  KVM_FEATURE.NOP_IO_DELAY |
+  KVM_FEATURE.CLOCKSOURCE2 |
+  KVM_FEATURE.CLOCKSOURCE_STABLE;
 
 const VENDOR = 'AuthenticAMD';
 const DEFAULT_BRAND = 'Vivarium Virtual x86-64 Processor';
@@ -173,8 +177,10 @@ export class CpuModel {
     switch (subleaf) {
       case 0:
         return [supported, standardAreaBytes(enabled), standardAreaBytes(supported), 0];
-      case 1:
-        return [this.#bits(0xd, 1, 'eax'), compactedAreaBytes(enabled), 0, 0];
+      case 1: {
+        const bytes = this.features.has('xsavec') ? compactedAreaBytes(enabled) : 0;
+        return [this.#bits(0xd, 1, 'eax'), bytes, 0, 0];
+      }
       default: {
         const component = xsaveComponents.find(({ bit }) => bit === subleaf);
         const exists = component !== undefined && ((supported >>> subleaf) & 1) !== 0;

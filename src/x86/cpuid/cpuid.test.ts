@@ -85,6 +85,8 @@ test('--cpu adds with what is needed, and removes what depends', () => {
   assert.ok(added.has('fma') && added.has('avx') && added.has('ssse3'));
   const removed = parseCpu('max,-xsave');
   assert.ok(!removed.has('avx') && !removed.has('vaes') && !removed.has('xsaves'));
+  const plain = parseCpu('max,-sse2');
+  for (const name of ['pni', 'sse4_2', 'avx2', 'aes', 'sha_ni']) assert.ok(!plain.has(name), name);
 });
 
 test('--cpu refuses what it does not know, in one sentence', () => {
@@ -94,6 +96,18 @@ test('--cpu refuses what it does not know, in one sentence', () => {
       (error) => error instanceof VivariumError && error.code === 'bad-cpu',
     );
   }
+});
+
+test('--cpu keeps what every system needs, in one sentence', () => {
+  for (const name of ['fpu', 'msr', 'pae', 'lm'])
+    assert.throws(() => parseCpu(`v2,-${name}`), /cannot be taken away/);
+});
+
+test('the size of compacted areas is told where there are any', () => {
+  const state = freshState();
+  state.set64(STATE.xcr0, 7n);
+  assert.equal(model('v3').cpuid(0xd, 1, state)[1], 832);
+  assert.equal(model('v3,-xsavec').cpuid(0xd, 1, state)[1], 0);
 });
 
 test('--cpu refuses to announce what is not there, in one sentence', () => {
