@@ -17,7 +17,7 @@ import {
   RAM_BYTES,
   SELECTOR,
 } from './layout.ts';
-import { worlds } from './worlds.ts';
+import { type World, worlds } from './worlds.ts';
 
 const ENGINES: readonly EngineName[] = ['reference', 'handlers', 'regions'];
 const BUDGET = 40_000;
@@ -29,8 +29,10 @@ const MAPPED = 0x63;
 const SECOND_TABLE = PAGE_TABLES + 2 * PAGE;
 
 const random = () => new Random(1, 1);
-const paged = worlds.find(({ name }) => name === '32-bit user code') as (typeof worlds)[number];
-const flat = worlds.find(({ name }) => name === '32-bit protected mode') as (typeof worlds)[number];
+const worldOf = (wanted: string) => worlds.find(({ name }) => name === wanted) as World;
+const paged = worldOf('32-bit user code');
+const flat = worldOf('32-bit protected mode');
+const compatible = worldOf('32-bit code under a 64-bit kernel');
 
 interface Program {
   /** paging maps the page of code below 4 GiB and the one behind it to address 0, and both to themselves */
@@ -39,6 +41,15 @@ interface Program {
   /** where bytes lie, as physical addresses */
   readonly code: readonly (readonly [at: number, hex: string])[];
   readonly enter?: (state: CpuState) => void;
+}
+
+/** Flat 32-bit code at level 0. */
+function supervisor(state: CpuState): void {
+  state.setSegment(CS, SELECTOR.code32, 0xc09b, FLAT, 0n);
+  for (const index of [SS, DS, ES, FS, GS])
+    state.setSegment(index, SELECTOR.data32, 0xc093, FLAT, 0n);
+  state.cpl = 0;
+  state.setFlags(2);
 }
 
 function run(machine: CodeMachine, { paging, start, code, enter }: Program): Ending {
@@ -59,11 +70,7 @@ function run(machine: CodeMachine, { paging, start, code, enter }: Program): End
   const begin = (state: CpuState): void => {
     world.enter(state, random());
     state.set64(STATE.cr0, BigInt((CR0.PE | CR0.ET | CR0.NE | (paging ? CR0.PG : 0)) >>> 0));
-    state.setSegment(CS, SELECTOR.code32, 0xc09b, FLAT, 0n);
-    for (const index of [SS, DS, ES, FS, GS])
-      state.setSegment(index, SELECTOR.data32, 0xc093, FLAT, 0n);
-    state.cpl = 0;
-    state.setFlags(2);
+    supervisor(state);
     state.setGpr(4, BigInt(DATA + PAGE));
     state.set64(STATE.rip, BigInt(start >>> 0));
     enter?.(state);
@@ -129,6 +136,37 @@ for (const name of ENGINES) {
       });
       assert.equal(ending.exit, 'halt');
       assert.deepEqual([eax(ending), ecx(ending)], [0x1122_3344n, 1n]);
+    });
+
+    test('an operand of 32-bit code under a 64-bit kernel wraps around at 4 GiB', () => {
+      // mov eax, [-2]; mov [-3], ecx; hlt
+      const hex = 'a1 feffffff 890d fdffffff f4';
+      const image = new Uint8Array(RAM_BYTES);
+      compatible.write(image, random());
+      const words = new DataView(image.buffer);
+      const entry = (at: number, value: number) => words.setUint32(at, value | MAPPED, true);
+      const [directory, table] = [PAGE_TABLES + 4 * PAGE, PAGE_TABLES + 5 * PAGE];
+      entry(PAGE_TABLES + PAGE + 8 * 3, directory);
+      entry(directory + 8 * 511, table);
+      entry(table + 8 * 511, DATA);
+      entry(PAGE_TABLES + 3 * PAGE, DATA + PAGE);
+      entry(PAGE_TABLES + 3 * PAGE + 8 * (CODE / PAGE), CODE);
+      image.set(Buffer.from(hex.replaceAll(' ', ''), 'hex'), CODE);
+      words.setUint32(DATA + PAGE - 2, 0x1122_3344, true);
+      const ending = machine.run(
+        image,
+        (state) => {
+          compatible.enter(state, random());
+          supervisor(state);
+          state.setGpr(RCX, 0x5566_7788n);
+          state.set64(STATE.rip, BigInt(CODE));
+        },
+        BUDGET,
+      );
+      assert.equal(ending.exit, 'halt');
+      assert.equal(eax(ending), 0x1122_3344n);
+      const memory = new DataView(ending.memory.buffer);
+      assert.equal(memory.getUint32(DATA + PAGE - 3, true), 0x5566_7788);
     });
 
     test('an instruction that ends where there is no memory is undefined, like those that begin there', () => {
