@@ -1,5 +1,5 @@
 import type { CpuState } from '../../../src/x86/mod.ts';
-import { gprOffset, SEGMENT, STATE, xmmOffset } from '../../../src/x86/state.ts';
+import { CS, gprOffset, SEGMENT, STATE, xmmOffset } from '../../../src/x86/state.ts';
 import { Random } from '../../oracle/random.ts';
 import { fillExtended, fillLanes, interestingInteger } from '../../oracle/values.ts';
 import { CodeMachine, type Ending, type EngineName } from './code-machine.ts';
@@ -71,8 +71,7 @@ export function makeStart(seed: number, number: number): Start {
     const values = new Random(registers, number);
     fillRegisters(values, state, world);
     world.enter(state, values);
-    const offset = world.reach === 16 || world.name.startsWith('16-bit protected') ? 0 : CODE;
-    state.set64(STATE.rip, BigInt(offset + entry));
+    state.set64(STATE.rip, BigInt(CODE + entry) - state.segmentBase(CS));
   };
   return { world, image, enter };
 }
