@@ -264,7 +264,11 @@ export class InterpVcpu extends BaseVcpu {
         const linear = this.#linearRip();
         const met = this.meetBreakpoint(linear);
         if (met === false) exit = 'shutdown';
-        if (met !== undefined) continue;
+        if (met !== undefined) {
+          // As below: its handler may begin with a breakpoint.
+          this.#left -= RECORD.bytes;
+          continue;
+        }
         alone ||= mmu.breakpoints.coversPage(linear & ~0xfffn, true);
       }
       const record = this.#find();
@@ -569,6 +573,7 @@ export class InterpVcpu extends BaseVcpu {
       this.#left = state.get32(STATE.budget) | 0;
       this.count('single step');
       if (code === EXIT.fault) {
+        this.#left -= RECORD.bytes;
         this.#placeFault();
         const delivered = this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip));
         return delivered ? false : undefined;

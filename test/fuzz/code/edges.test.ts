@@ -32,6 +32,7 @@ const random = () => new Random(1, 1);
 const worldOf = (wanted: string) => worlds.find(({ name }) => name === wanted) as World;
 const paged = worldOf('32-bit user code');
 const flat = worldOf('32-bit protected mode');
+const kernel = worldOf('64-bit kernel code');
 const compatible = worldOf('32-bit code under a 64-bit kernel');
 
 interface Program {
@@ -76,6 +77,26 @@ function run(machine: CodeMachine, { paging, start, code, enter }: Program): End
     enter?.(state);
   };
   return machine.run(image, begin, BUDGET);
+}
+
+/** Runs 64-bit code at `start` with an instruction breakpoint. */
+function runKernel(
+  machine: CodeMachine,
+  start: number,
+  breakpoint: number,
+  code: Program['code'],
+): Ending {
+  const image = new Uint8Array(RAM_BYTES);
+  kernel.write(image, random());
+  for (const [at, hex] of code) image.set(Buffer.from(hex, 'hex'), at);
+  const begin = (state: CpuState): void => {
+    kernel.enter(state, random());
+    state.setFlags(2);
+    state.set64(STATE.rip, BigInt(start));
+    state.set64(STATE.dr, BigInt(breakpoint));
+    state.set64(STATE.dr + 7 * 8, 0x401n);
+  };
+  return machine.run(image, begin, 500);
 }
 
 const field = ({ state }: Ending, offset: number): bigint =>
@@ -167,6 +188,19 @@ for (const name of ENGINES) {
       assert.equal(eax(ending), 0x1122_3344n);
       const memory = new DataView(ending.memory.buffer);
       assert.equal(memory.getUint32(DATA + PAGE - 3, true), 0x5566_7788);
+    });
+
+    // Their stack is that of the interrupt stack table: nothing but the budget ends them.
+    test('an endless chain of debug exceptions uses its budget up', () => {
+      const handler = HANDLERS + HANDLER_BYTES;
+      assert.equal(runKernel(machine, handler, handler, []).exit, 'budget');
+    });
+
+    test('so does one of exceptions in a page with an instruction breakpoint', () => {
+      const handler = HANDLERS + 6 * HANDLER_BYTES;
+      const undefinedCode: (readonly [number, string])[] = [[handler, '0f0b']];
+      const ending = runKernel(machine, handler, HANDLERS + PAGE - 1, undefinedCode);
+      assert.equal(ending.exit, 'budget');
     });
 
     test('an instruction that ends where there is no memory is undefined, like those that begin there', () => {
