@@ -511,8 +511,8 @@ export class InterpVcpu extends BaseVcpu {
     const pageOf = (page: number): CodePage | undefined => {
       if (pages.has(page)) return pages.get(page);
       const pageLow = (low & ~0xfff) + page * 4096;
-      const there =
-        (pageLow | 0) >>> 0 === pageLow >>> 0 && Math.sign(pageLow | 0) === Math.sign(low | 0);
+      // In the same half of 4 GiB, so that `high` is the same as well.
+      const there = pageLow >= -(2 ** 31) && pageLow < 2 ** 31 && pageLow < 0 === low < 0;
       const place = there ? this.mmu.probeCode(pageLow | 0, high, this.mmu.privilege) : -1;
       const found = place < 0 ? undefined : this.cache.existing(place, this.mode);
       pages.set(page, found);
