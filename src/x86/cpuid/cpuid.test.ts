@@ -61,6 +61,19 @@ test('the processor reports level v2 by default', () => {
   assert.equal(cpu.has('no such thing'), false);
 });
 
+test('the APIC is announced in both leaves while it is enabled', () => {
+  let enabled = true;
+  const cpu = new CpuModel({
+    ...{ features: parseCpu('v2'), tscKhz: 2_000_000, apicId: 0, cpuCount: 1 },
+    apicEnabled: () => enabled,
+  });
+  const bits = (): number[] =>
+    [1, 0x8000_0001].map((leaf) => ((cpu.cpuid(leaf, 0, freshState())[3] as number) >>> 9) & 1);
+  assert.deepEqual(bits(), [1, 1]);
+  enabled = false;
+  assert.deepEqual(bits(), [0, 0]);
+});
+
 test('OSXSAVE follows CR4, the size of the XSAVE area follows XCR0', () => {
   const cpu = model('v2,+avx');
   const state = freshState();

@@ -71,6 +71,7 @@ export function makeStart(seed: number, number: number): Start {
     const values = new Random(registers, number);
     fillRegisters(values, state, world);
     world.enter(state, values);
+    setBreakpoints(values, state);
     state.set64(STATE.rip, BigInt(CODE + entry) - state.segmentBase(CS));
   };
   return { world, image, enter };
@@ -98,6 +99,23 @@ function fillRegisters(random: Random, state: CpuState, world: World): void {
   state.set32(STATE.fpuValid, random.below(256));
   for (let i = 0; i < 8; i++) fillExtended(random, state.view, STATE.fpr + 16 * i);
   fillLanes(random, state.view, xmmOffset(0), 512);
+}
+
+/** Sometimes breakpoints on code and data, of every kind and length. */
+function setBreakpoints(random: Random, state: CpuState): void {
+  state.set64(STATE.dr + 6 * 8, 0xffff_0ff0n);
+  state.set64(STATE.dr + 7 * 8, 0x400n);
+  if (!random.oneIn(6)) return;
+  let control = 0x400;
+  for (let i = 0; i < 4; i++) {
+    const isCode = random.oneIn(2);
+    const at = isCode ? CODE + random.below(CODE_BYTES) : DATA + random.below(DATA_BYTES);
+    state.set64(STATE.dr + 8 * i, BigInt(at));
+    const kind = isCode ? 0 : random.pick([1, 3]) | (random.below(4) << 2);
+    control |= kind << (16 + 4 * i);
+    if (random.oneIn(2)) control |= 1 << (2 * i);
+  }
+  state.set64(STATE.dr + 7 * 8, BigInt(control >>> 0));
 }
 
 function generalValue(random: Random, data: number): bigint {
