@@ -56,6 +56,9 @@ export class InterpVcpu extends BaseVcpu {
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
   #instructions = 0;
+  /** what long instructions took besides, in instructions: since `run` began, and not taken off #left yet */
+  #spent = 0;
+  #unpaid = 0;
   /** what is left of the present `run`, in bytes of records */
   #left = 0;
   readonly #regions: RegionCache | undefined;
@@ -206,6 +209,18 @@ export class InterpVcpu extends BaseVcpu {
       state.set64(STATE.faultAddress, BigInt.asUintN(64, fault.address));
   }
 
+  spent(instructions: number): void {
+    const whole = Math.ceil(instructions);
+    this.#spent += whole;
+    this.#unpaid += whole;
+    this.state.set32(STATE.attention, ATTENTION);
+  }
+
+  #pay(): void {
+    this.#left -= this.#unpaid * RECORD.bytes;
+    this.#unpaid = 0;
+  }
+
   currentRip(): bigint {
     return this.#ripOf(this.state.get32(STATE.pc), false);
   }
@@ -227,6 +242,7 @@ export class InterpVcpu extends BaseVcpu {
     const mmu = this.mmu;
     const total = Math.min(budget, MAX_BUDGET) * RECORD.bytes;
     this.#left = total;
+    this.#spent = 0;
     this.exitRequested = false;
     let exit: VcpuExit | undefined;
     let events = true;
@@ -293,6 +309,7 @@ export class InterpVcpu extends BaseVcpu {
       const used = slice - (state.get32(STATE.budget) | 0);
       this.#left -= used;
       this.#untilSample -= used;
+      this.#pay();
       switch (code) {
         case EXIT.lookup:
           this.exits['lookup'] = (this.exits['lookup'] ?? 0) + 1;
@@ -347,7 +364,7 @@ export class InterpVcpu extends BaseVcpu {
           }
       }
     }
-    this.#instructions += (total - this.#left) / RECORD.bytes;
+    this.#instructions += (total - this.#left) / RECORD.bytes - this.#spent;
     return exit;
   }
 
@@ -571,6 +588,7 @@ export class InterpVcpu extends BaseVcpu {
         state.get32(STATE.tlb),
       );
       this.#left = state.get32(STATE.budget) | 0;
+      this.#pay();
       this.count('single step');
       if (code === EXIT.fault) {
         this.#left -= RECORD.bytes;

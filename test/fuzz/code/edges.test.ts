@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { CpuState } from '../../../src/x86/mod.ts';
-import { CS, DS, ES, FS, GS, RAX, RCX, SS, STATE } from '../../../src/x86/state.ts';
+import { CS, DS, ES, FS, GS, RAX, RCX, RDI, RSI, SS, STATE } from '../../../src/x86/state.ts';
 import { CR0 } from '../../../src/x86/system/mod.ts';
 import { Random } from '../../oracle/random.ts';
 import { CodeMachine, type Ending, type EngineName } from './code-machine.ts';
@@ -188,6 +188,24 @@ for (const name of ENGINES) {
       assert.equal(eax(ending), 0x1122_3344n);
       const memory = new DataView(ending.memory.buffer);
       assert.equal(memory.getUint32(DATA + PAGE - 3, true), 0x5566_7788);
+    });
+
+    test('a string instruction that takes long uses the budget up, however many elements it has', () => {
+      for (const opcode of ['ac', 'aa', 'ae', 'a4', 'a6', '6e']) {
+        const ending = run(machine, {
+          paging: false,
+          start: CODE,
+          code: [[CODE, `f3 ${opcode}`]],
+          enter: (state) => {
+            state.setGpr(RCX, 0xffff_ffffn);
+            state.setGpr(RDI, BigInt(RAM_BYTES));
+            state.setGpr(RSI, BigInt(RAM_BYTES));
+          },
+        });
+        assert.equal(ending.exit, 'budget');
+        const done = 0xffff_ffff - Number(ecx(ending));
+        assert.ok(done > 0 && done < 2 ** 20, `${opcode}: ${done} elements`);
+      }
     });
 
     // Their stack is that of the interrupt stack table: nothing but the budget ends them.
