@@ -67,8 +67,8 @@ export function addRunOptions(command: Command): Command {
     .option('--cpus <number>', 'number of processors', wholeNumber, 1)
     .option(
       '--cpu <model>',
-      'what the processor announces: v1, v2 (the default) or max, then features\n' +
-        'to add or remove, as in v2,+avx,-smap',
+      'what the processor announces: v1, v2 (the default), v3 or max, then ' +
+        'features to add or remove, as in v3,+aes,-avx2',
     )
     .option('--serial <where>', 'the serial line: stdio, none, FILE or unix:PATH', 'stdio')
     .addOption(

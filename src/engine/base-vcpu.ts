@@ -68,6 +68,7 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     this.state = new CpuState(pool.memory.buffer, base);
     this.linear = pool.bytes;
     this.mmu = new Mmu(host.memory, this.state, host.mmio);
+    this.mmu.announcePages((feature) => host.model.has(feature));
     this.mmu.onDeviceAccess = () => this.noticeInterrupts();
   }
 

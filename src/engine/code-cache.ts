@@ -191,6 +191,7 @@ export class CodeCache {
         status = decoder.decode(window, 0, head + TAIL_BYTES, mode);
         guard = record;
         this.#pseudo(guard, PSEUDO.crossing, at, after);
+        words[(guard + RECORD.displacement) >> 2] = mode.bits === 64 ? -1 : 0;
         this.#crossing(after, guard);
         record += RECORD.bytes;
       }

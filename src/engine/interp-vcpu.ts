@@ -56,6 +56,9 @@ export class InterpVcpu extends BaseVcpu {
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
   #instructions = 0;
+  /** what long instructions took besides, in instructions: since `run` began, and not taken off #left yet */
+  #spent = 0;
+  #unpaid = 0;
   /** what is left of the present `run`, in bytes of records */
   #left = 0;
   readonly #regions: RegionCache | undefined;
@@ -88,6 +91,7 @@ export class InterpVcpu extends BaseVcpu {
         ACCESS_EXECUTE,
         this.mmu.privilege,
       );
+      if (place === NOT_RAM) return this.#executeDevice();
       if (place < 0) return -1;
       const page = this.cache.page(place, this.mode);
       this.#fillExecute(this.#nextLow, this.#nextHigh, page);
@@ -205,6 +209,18 @@ export class InterpVcpu extends BaseVcpu {
       state.set64(STATE.faultAddress, BigInt.asUintN(64, fault.address));
   }
 
+  spent(instructions: number): void {
+    const whole = Math.ceil(instructions);
+    this.#spent += whole;
+    this.#unpaid += whole;
+    this.state.set32(STATE.attention, ATTENTION);
+  }
+
+  #pay(): void {
+    this.#left -= this.#unpaid * RECORD.bytes;
+    this.#unpaid = 0;
+  }
+
   currentRip(): bigint {
     return this.#ripOf(this.state.get32(STATE.pc), false);
   }
@@ -226,6 +242,7 @@ export class InterpVcpu extends BaseVcpu {
     const mmu = this.mmu;
     const total = Math.min(budget, MAX_BUDGET) * RECORD.bytes;
     this.#left = total;
+    this.#spent = 0;
     this.exitRequested = false;
     let exit: VcpuExit | undefined;
     let events = true;
@@ -263,7 +280,11 @@ export class InterpVcpu extends BaseVcpu {
         const linear = this.#linearRip();
         const met = this.meetBreakpoint(linear);
         if (met === false) exit = 'shutdown';
-        if (met !== undefined) continue;
+        if (met !== undefined) {
+          // As below: its handler may begin with a breakpoint.
+          this.#left -= RECORD.bytes;
+          continue;
+        }
         alone ||= mmu.breakpoints.coversPage(linear & ~0xfffn, true);
       }
       const record = this.#find();
@@ -273,6 +294,8 @@ export class InterpVcpu extends BaseVcpu {
           exit = 'shutdown';
         continue;
       }
+      // A page with breakpoints is not in the execute TLB, where what guards a crossing into it looks for it.
+      alone ||= mmu.breakpoints.hasCode && this.cache.guardedFrame(record) >= 0;
       if (alone) {
         if (!this.#step(record)) exit = 'shutdown';
         continue;
@@ -286,6 +309,7 @@ export class InterpVcpu extends BaseVcpu {
       const used = slice - (state.get32(STATE.budget) | 0);
       this.#left -= used;
       this.#untilSample -= used;
+      this.#pay();
       switch (code) {
         case EXIT.lookup:
           this.exits['lookup'] = (this.exits['lookup'] ?? 0) + 1;
@@ -340,7 +364,7 @@ export class InterpVcpu extends BaseVcpu {
           }
       }
     }
-    this.#instructions += (total - this.#left) / RECORD.bytes;
+    this.#instructions += (total - this.#left) / RECORD.bytes - this.#spent;
     return exit;
   }
 
@@ -504,8 +528,8 @@ export class InterpVcpu extends BaseVcpu {
     const pageOf = (page: number): CodePage | undefined => {
       if (pages.has(page)) return pages.get(page);
       const pageLow = (low & ~0xfff) + page * 4096;
-      const there =
-        (pageLow | 0) >>> 0 === pageLow >>> 0 && Math.sign(pageLow | 0) === Math.sign(low | 0);
+      // In the same half of 4 GiB, so that `high` is the same as well.
+      const there = pageLow >= -(2 ** 31) && pageLow < 2 ** 31 && pageLow < 0 === low < 0;
       const place = there ? this.mmu.probeCode(pageLow | 0, high, this.mmu.privilege) : -1;
       const found = place < 0 ? undefined : this.cache.existing(place, this.mode);
       pages.set(page, found);
@@ -564,8 +588,10 @@ export class InterpVcpu extends BaseVcpu {
         state.get32(STATE.tlb),
       );
       this.#left = state.get32(STATE.budget) | 0;
+      this.#pay();
       this.count('single step');
       if (code === EXIT.fault) {
+        this.#left -= RECORD.bytes;
         this.#placeFault();
         const delivered = this.deliverException(this.mmu.recordedFault(), state.get64(STATE.rip));
         return delivered ? false : undefined;

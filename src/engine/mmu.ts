@@ -5,6 +5,7 @@ import {
   ACCESS_EXECUTE,
   ACCESS_READ,
   ACCESS_WRITE,
+  announcePages,
   createPagingContext,
   createWalkResult,
   type PageAccess,
@@ -61,6 +62,8 @@ export class Mmu {
    * more than one instruction runs at a time.
    */
   stopsAtWatched = false;
+  /** code has 16 or 32 bits */
+  #wraps = true;
   /** CR4.SMAP: the supervisor reaches user pages under EFLAGS.AC alone */
   #smap = false;
 
@@ -72,6 +75,11 @@ export class Mmu {
     this.#view = memory.pool.view;
     this.#bounce = state.base + STATE.bounce;
     this.tlb = new Tlb(memory.pool);
+  }
+
+  /** Large pages are those that CPUID announces; all of them by default. */
+  announcePages(has: (feature: string) => boolean): void {
+    announcePages(this.#context, has);
   }
 
   /** Which TLB the present privilege uses. Compiled code changes privileges on its own. */
@@ -102,6 +110,7 @@ export class Mmu {
     updatePagingContext(this.#context, state, state.get32(STATE.pkru));
     if (this.breakpoints.update(state)) this.tlb.flush(false);
     this.#smap = (state.get32(STATE.cr4) & CR4.SMAP) !== 0;
+    this.#wraps = mode !== MODE_64;
     const bank = this.tlb.bank(this.#choosePrivilege());
     bank.useMode(mode);
     state.set32(STATE.tlb, bank.base);
@@ -179,6 +188,11 @@ export class Mmu {
     return !breakpoints.hasData || !breakpoints.coversPage(wide(low & ~0xfff, high), false);
   }
 
+  /** Upper half of the address behind the last one with `high`: addresses of 16- and 32-bit code wrap around. */
+  #highBehind(high: number): number {
+    return high === 0 && this.#wraps ? 0 : (high + 1) | 0;
+  }
+
   /** What stands in the way of an access whose pages are there: false with a fault recorded. */
   #mayAccess(
     low: number,
@@ -251,7 +265,7 @@ export class Mmu {
     const firstGpa = this.gpa;
     const head = PAGE_BYTES - inPage;
     const nextLow = ((low & ~0xfff) + PAGE_BYTES) | 0;
-    const nextHigh = nextLow === 0 ? (high + 1) | 0 : high;
+    const nextHigh = nextLow === 0 ? this.#highBehind(high) : high;
     const second = this.translate(nextLow, nextHigh, access, privilege);
     if (second === FAULTED) return 0;
     if (!this.#mayAccess(low, high, bytes, access === ACCESS_WRITE, privilege)) return 0;
@@ -279,7 +293,7 @@ export class Mmu {
     }
     const head = PAGE_BYTES - inPage;
     const nextLow = ((low & ~0xfff) + PAGE_BYTES) | 0;
-    const nextHigh = nextLow === 0 ? (high + 1) | 0 : high;
+    const nextHigh = nextLow === 0 ? this.#highBehind(high) : high;
     const second = this.translate(nextLow, nextHigh, ACCESS_WRITE, privilege);
     if (second === FAULTED) return false;
     if (!this.#mayAccess(low, high, bytes, true, privilege)) return false;

@@ -35,6 +35,8 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
   readonly #helpers: Readonly<Record<string, Helper>>;
   readonly #window = new Uint8Array(2 * MAX_INSTRUCTION_BYTES);
   #instructions = 0;
+  /** see Cpu.spent */
+  #unpaid = 0;
   #rip = 0n;
   #next = 0n;
   #relative = 0;
@@ -52,10 +54,15 @@ export class ReferenceVcpu extends BaseVcpu implements Environment {
     return this.#next;
   }
 
+  spent(instructions: number): void {
+    this.#unpaid += instructions;
+  }
+
   run(budget: number): VcpuExit {
     const state = this.state;
     this.exitRequested = false;
-    for (let left = budget; left > 0; left--) {
+    for (let left = budget; left > 0; left -= 1 + this.#unpaid) {
+      this.#unpaid = 0;
       state.set32(STATE.attention, 0);
       if (this.exitRequested) break;
       if (state.get32(STATE.interruptShadow) !== 0) state.set32(STATE.interruptShadow, 0);

@@ -254,8 +254,8 @@ export class Board {
       interrupts: apic,
       model,
       readTsc,
-      readMsr: (index) => kvmClock.read(index),
-      writeMsr: (index, value) => kvmClock.write(index, value),
+      readMsr: (index) => (model.has('hypervisor') ? kvmClock.read(index) : undefined),
+      writeMsr: (index, value) => model.has('hypervisor') && kvmClock.write(index, value),
       hypercall: () => false,
       ...(host.fillRandom ? { fillRandom: (target) => host.fillRandom?.(target) } : {}),
     };

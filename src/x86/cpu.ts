@@ -38,6 +38,8 @@ export interface Cpu {
   currentRip(): bigint;
   nextRip(): bigint;
   /** Continues at `rip` instead of the next instruction. Also needed after any change of mode or CPL. */
+  /** The instruction under way has taken as long as so many others: engines with a budget take it off theirs. */
+  spent?(instructions: number): void;
   redirect(rip: bigint): void;
   /** Called after a change of CR0, CR4, EFER, CPL, CS or SS attributes: the engine recomputes its mode key. */
   modeChanged(): void;

@@ -159,6 +159,12 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
       manual: 'Vol. 3A, 4.10.1: CR4.PCIDE can be set with EFER.LMA alone',
     },
   ],
+  features: [
+    {
+      checks: ['WRFSBASE of an address'],
+      manual: 'Vol. 2D, WRFSBASE: an address that is not canonical is #GP(0)',
+    },
+  ],
   long4: LONG,
   long5: LONG,
   real: [

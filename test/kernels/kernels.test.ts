@@ -38,6 +38,7 @@ const KERNELS: readonly Kernel[] = [
   { name: 'interrupts', engines: ['eager', 'reference'] },
   { name: 'long4', engines: ['eager', 'interp'] },
   { name: 'long5', engines: EVERY, cpu: 'max,+la57' },
+  { name: 'features', engines: EVERY },
 ];
 
 describe('kernels that test the processor', { skip: cannotAssemble }, () => {

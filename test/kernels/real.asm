@@ -152,6 +152,138 @@ bits 32
   verify
   movzx eax, cx
   equal "has a stack of 16 bits", eax, 0x7ffe
+  ; --- a stack of 16 bits under 32-bit code: SP alone moves, addresses have 16 bits
+%macro small_stack 1            ; stack pointer
+    mov eax, DATA16
+    mov ss, eax
+    mov esp, %1
+%endmacro
+%macro large_stack 0
+    mov eax, KDATA
+    mov ss, eax
+    mov esp, [home]
+%endmacro
+  mov dword [0x7ffc], 0
+  expect "PUSH and CALL of 32-bit code on a stack of 16 bits", NONE, 0
+    small_stack 0xabcd8000
+    push dword 0x11223344
+    mov ebx, esp
+    call .called
+.called:
+    pop ecx
+    mov edx, esp
+    large_stack
+  verify
+  equal "leave the upper half of ESP", ebx, 0xabcd7ffc
+  equal "push below SP", dword [0x7ffc], 0x11223344
+  equal "the address behind the call", ecx, .called
+  equal "and are undone", edx, 0xabcd7ffc
+  expect "PUSH at SP 0", NONE, 0
+    small_stack 0xabcd0000
+    push dword 0x55667788
+    mov ebx, esp
+    push sp
+    pop word [0x9020]
+    large_stack
+  verify
+  equal "goes to the end of the segment", ebx, 0xabcdfffc
+  equal "which holds it", dword [0xfffc], 0x55667788
+  movzx eax, word [0x9020]
+  equal "PUSH SP pushes SP as it was", eax, 0xfffc
+  expect "LEAVE", NONE, 0
+    small_stack 0xabcd8000
+    mov dword [0x6000], 0x99aabbcc
+    mov ebp, 0x12346000
+    leave
+    mov ebx, esp
+    mov ecx, ebp
+    large_stack
+  verify
+  equal "takes SP from BP", ebx, 0xabcd6004
+  equal "and pops EBP", ecx, 0x99aabbcc
+  expect "PUSHA and POPA", NONE, 0
+    small_stack 0xabcd8000
+    mov edi, 0x01020304
+    mov ecx, 0x0a0b0c0d
+    pushad
+    mov ebx, esp
+    mov dword [0x7fe0], 0x31323334
+    popad
+    mov edx, esp
+    large_stack
+  verify
+  equal "EDI comes from the lowest", edi, 0x31323334
+  equal "ESP is pushed as it was", dword [0x7fec], 0xabcd8000
+  equal "and stays", edx, 0xabcd8000
+  equal "ECX comes back", ecx, 0x0a0b0c0d
+  expect "RET that releases", NONE, 0
+    small_stack 0xabcd8ffc
+    mov dword [0x8ffc], .released
+    ret 0x7800
+.released:
+    mov ebx, esp
+    large_stack
+  verify
+  equal "wraps around in SP", ebx, 0xabcd0800
+  expect "ENTER with a level", NONE, 0
+    small_stack 0xabcd8000
+    mov ebp, 0x7100
+    enter 0x10, 1
+    mov ebx, esp
+    large_stack
+  verify
+  equal "moves SP by frame, level and EBP", ebx, 0xabcd8000 - 4 - 4 - 0x10
+  equal "the old EBP", dword [0x7ffc], 0x7100
+  expect "IRETD within 16-bit limits", NONE, 0
+    small_stack 0xabcd8000
+    pushfd
+    push dword KCODE
+    push dword .iret_to
+    iretd
+.iret_to:
+    mov ebx, esp
+    large_stack
+  verify
+  equal "pops three", ebx, 0xabcd8000
+
+  ; --- addresses of 16 bits in 32-bit code, and string instructions that wrap around
+  mov dword [0x0004], 0
+  mov byte [0xffff], 0x5a
+  mov byte [0x0000], 0xa5
+  expect "a sum of 16-bit registers", NONE, 0
+    mov ebx, 0x1234fff0
+    mov esi, 0x5678000f
+    mov al, [bx + si]
+    mov ecx, 0x99990010
+    movzx edx, byte [bx + 0x10]
+  verify
+  movzx eax, al
+  equal "is cut to 16 bits", eax, 0x5a
+  equal "with its displacement", edx, 0xa5
+  expect "LODSB with an address of 16 bits", NONE, 0
+    mov esi, 0x7777ffff
+    mov ecx, 0x33330002
+    db 0x67
+    rep lodsb
+  verify
+  movzx eax, al
+  equal "wraps around in SI", esi, 0x77770001
+  equal "counts CX", ecx, 0x33330000
+  equal "and reads at 0", eax, 0xa5
+  expect "LOOP with CX", NONE, 0
+    mov ecx, 0x44440003
+    xor edx, edx
+.rounds:
+    inc edx
+    a16 loop .rounds
+  verify
+  equal "goes on three times", edx, 3
+  equal "and leaves the upper half", ecx, 0x44440000
+  expect "LEA of 16 bits", NONE, 0
+    mov ebx, 0x1234ffff
+    a16 lea edx, [bx + 2]
+  verify
+  equal "is cut", edx, 1
   expect "whose limits hold", GP, 0
     jmp CODE16:real(.limit16)
 bits 16

@@ -1,26 +1,10 @@
-/**
- * Long differential runs against the host's own processor.
- *
- *   node test/oracle/fuzz.ts [--seconds 20] [--seed N]
- *
- * runs all engines and modes in turn on all cores, for so long. What it finds it prints with a command of the
- * second kind, which runs one engine in one mode:
- *
- *   node test/oracle/fuzz.ts --cases 100000 [--engine handlers|regions|reference]
- *                            [--seed N] [--only WORD] [--case K] [--show 20] [--bits 32] [--raw] [--check]
- *
- * --check compares with our own reference instead of the host's processor, on any host: regions, translated
- * before they first run, and the reference execute the same programs side by side.
- * WORD is part of a form (`add`, `0F 38`), or of an attribute (`sse`, `fpu`, `cpuid:sse4_1`).
- * --raw runs random bytes instead of instructions made from the forms.
- * --case runs one case of the seed and prints it whole; give the same --only as the run that found it.
- */
+/** Long differential runs against the host's own processor: `HELP` tells how. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { instructions } from '../../src/x86/mod.ts';
+import { readCommandLine, readNumber } from '../command-line.ts';
 import { listing } from './compare.ts';
 import { type EngineName, EngineProcessor } from './engine-processor.ts';
 import { dataImage, type GeneratedCase, generateCase } from './generate.ts';
@@ -32,7 +16,33 @@ import { generateRawCase } from './raw.ts';
 import { runRota } from './rota-run.ts';
 import { matches, type Template, templatesOf } from './templates.ts';
 
-const { values } = parseArgs({
+const HELP = `Usage: node test/oracle/fuzz.ts [options]
+
+Compares our engines with this host's own processor, instruction by instruction. Without more than
+these two, all engines and modes run in turn, on all cores:
+
+  --seconds N    for so long; 20
+  --seed S       seed of the cases; by the clock
+
+What that finds it prints with a command that runs one engine in one mode:
+
+  --cases N      runs so many cases; 100000
+  --engine NAME  handlers (the default), regions or reference
+  --bits N       64-bit code (the default) or 32
+  --only WORD    forms whose opcode or name has WORD in it (add, 0F 38), or with that attribute (sse, fpu,
+                 cpuid:sse4_1)
+  --raw          random bytes instead of instructions made from the forms
+  --case K       runs one case of the seed and prints it whole; give the same --only as the run that found it
+  --show N       prints at most so many failures; 20
+  --check        compares with our own reference, on any host: regions, translated before they first run,
+                 and the reference execute the same programs side by side
+
+  --help         prints this help
+
+The exit code is 1 when something differs.
+`;
+
+const { values } = readCommandLine(HELP, {
   options: {
     seconds: { type: 'string', default: '20' },
     cases: { type: 'string', default: '100000' },
@@ -46,7 +56,15 @@ const { values } = parseArgs({
     show: { type: 'string', default: '20' },
   },
 });
-const seed = Number(values.seed);
+const seconds = readNumber(values.seconds, '--seconds');
+const seed = readNumber(values.seed, '--seed');
+const cases = readNumber(values.cases, '--cases');
+const show = readNumber(values.show, '--show');
+const single = values.case === undefined ? undefined : readNumber(values.case, '--case');
+if (values.bits !== '32' && values.bits !== '64') {
+  console.error(`There is no code of ${values.bits} bits to compare; --bits is 64 or 32.`);
+  process.exit(1);
+}
 const bits = values.bits === '32' ? 32 : 64;
 const host = NativeProcessor.open();
 if (typeof host === 'string' && !values.check) {
@@ -77,11 +95,11 @@ const make = (number: number) =>
     ? generateRawCase(seed, number, features, bits)
     : generateCase(seed, number, templates, company, bits);
 
-if (isLongRun()) process.exit((await runRota(Number(values.seconds), seed)) === 0 ? 0 : 1);
+if (isLongRun()) process.exit((await runRota(seconds, seed)) === 0 ? 0 : 1);
 
 const processor = open(values.engine ?? (values.check ? 'regions' : 'handlers'));
-if (values.case !== undefined) showOne(native, processor, Number(values.case), templates);
-else huntAll(native, processor, Number(values.cases), templates);
+if (single !== undefined) showOne(native, processor, single, templates);
+else huntAll(native, processor, cases, templates);
 
 /** Without a word about engine, mode or cases, everything is run. */
 function isLongRun(): boolean {
@@ -119,7 +137,7 @@ function huntAll(
     },
   });
   if (process.stderr.isTTY) process.stderr.write('\r');
-  for (const failure of result.failures.slice(0, Number(values.show))) {
+  for (const failure of result.failures.slice(0, show)) {
     console.log(describeFailure(failure, seed));
     if (failure.first.templates.length === 1) continue;
     const smallest = minimise(native, processor, failure.first, seed);

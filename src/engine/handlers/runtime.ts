@@ -13,7 +13,10 @@ export const PSEUDO = {
   jump: 2,
   /** the code here was changed */
   stale: 3,
-  /** the next instruction crosses into the page whose frame is in `link`: check that it still does */
+  /**
+   * the next instruction crosses into the page whose frame is in `link`: check that it still does. `displacement` is
+   * the upper half of a mask for linear addresses
+   */
   crossing: 4,
   /** leaves at once; ends the one-instruction chains of single-stepping */
   stop: 5,
@@ -324,8 +327,10 @@ function crossingBody(handlerType: number, leave: number): FunctionWriter {
   f.get(CPU).i64Load(STATE.ripBase).i64Const(4096n).i64Add();
   f.get(CPU)
     .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
-    .i64Add()
-    .set(linear);
+    .i64Add();
+  // Outside 64-bit mode the page behind the last one is the first.
+  f.get(PC).memory([0x34], RECORD.displacement); // i64.load32_s
+  f.i64Const(0xffff_ffffn).op(0x84).op(0x83).set(linear);
   f.get(linear)
     .wrap()
     .i32Const(12)

@@ -63,7 +63,10 @@ interface Place {
 
 /** An indirect call that goes to more places than this is not followed. */
 const MAX_CALLEES = 2;
-const CONTEXT_SPAN = 2 ** 32;
+/** Code of a region lies so close to its base page; targets of its branches may lie twice as far away. */
+const REACH = 2 ** 31;
+/** Numbers of places, in each context: more than there are targets. */
+const CONTEXT_SPAN = 2 ** 34;
 
 function keyOf(at: number, context: CallContext): number {
   return context.id * CONTEXT_SPAN + at + CONTEXT_SPAN / 2;
@@ -91,7 +94,7 @@ export function discover(
   let count = 0;
 
   const within = (at: number): boolean =>
-    Math.abs(at) < CONTEXT_SPAN / 2 &&
+    Math.abs(at) < REACH &&
     (source.ripBase === undefined || source.ripBase + at >= 0) &&
     mayTake(Math.floor(at / PAGE), pages, limits.pages) &&
     source.frame(Math.floor(at / PAGE)) >= 0;

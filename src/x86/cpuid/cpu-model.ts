@@ -34,13 +34,17 @@ export const FAMILY_MODEL_STEPPING = 0x00b0_0f21;
 
 /** KVM paravirtual features. Documentation/virt/kvm/x86/cpuid.rst of the Linux kernel. */
 export const KVM_FEATURE = {
+  CLOCKSOURCE: 1 << 0,
   NOP_IO_DELAY: 1 << 1,
   CLOCKSOURCE2: 1 << 3,
   CLOCKSOURCE_STABLE: 1 << 24,
 } as const;
 
 const DEFAULT_KVM_FEATURES =
-  KVM_FEATURE.NOP_IO_DELAY | KVM_FEATURE.CLOCKSOURCE2 | KVM_FEATURE.CLOCKSOURCE_STABLE;
+  KVM_FEATURE.CLOCKSOURCE |
+  KVM_FEATURE.NOP_IO_DELAY |
+  KVM_FEATURE.CLOCKSOURCE2 |
+  KVM_FEATURE.CLOCKSOURCE_STABLE;
 
 const VENDOR = 'AuthenticAMD';
 const DEFAULT_BRAND = 'Vivarium Virtual x86-64 Processor';
@@ -52,7 +56,7 @@ const OSXSAVE_BIT = 1 << 27;
 const OSPKE_BIT = 1 << 4;
 const CACHE_LINE_BYTES = 64;
 
-/** Bits of leaf 1 EDX that AMD repeats in leaf 80000001h. */
+/** Bits of leaf 1 EDX that AMD repeats in leaf 80000001h, APIC among them. */
 const REPEATED_EDX = 0x0183_f3ff;
 
 /** Cache levels for leaf 8000001Dh: type and level, ways, sets. */
@@ -131,6 +135,7 @@ export class CpuModel {
       case 0xd:
         return this.#stateComponents(state, subleaf);
       case 0x15:
+        if (!this.features.has('tsc')) return [0, 0, 0, 0];
         // Crystal of 1 MHz × tscKhz / 1000: EBX/EAX is the ratio, ECX the crystal in Hz.
         return [1000, tscKhz, 1_000_000, 0];
       case 0x16: {
@@ -153,9 +158,13 @@ export class CpuModel {
     let ecx = this.#bits(1, 0, 'ecx');
     let edx = this.#bits(1, 0, 'edx');
     if ((state.get32(STATE.cr4) & CR4.OSXSAVE) !== 0) ecx |= OSXSAVE_BIT;
-    if (this.#options.apicEnabled?.() ?? true) edx |= APIC_BIT;
+    edx |= this.#apicBit;
     if (cpuCount > 1) edx |= 1 << 28; // HTT: several logical processors share the package
     return [FAMILY_MODEL_STEPPING, ebx, ecx, edx];
+  }
+
+  get #apicBit(): number {
+    return (this.#options.apicEnabled?.() ?? true) ? APIC_BIT : 0;
   }
 
   #structured(state: CpuState, subleaf: number): CpuidResult {
@@ -173,8 +182,10 @@ export class CpuModel {
     switch (subleaf) {
       case 0:
         return [supported, standardAreaBytes(enabled), standardAreaBytes(supported), 0];
-      case 1:
-        return [this.#bits(0xd, 1, 'eax'), compactedAreaBytes(enabled), 0, 0];
+      case 1: {
+        const bytes = this.features.has('xsavec') ? compactedAreaBytes(enabled) : 0;
+        return [this.#bits(0xd, 1, 'eax'), bytes, 0, 0];
+      }
       default: {
         const component = xsaveComponents.find(({ bit }) => bit === subleaf);
         const exists = component !== undefined && ((supported >>> subleaf) & 1) !== 0;
@@ -207,7 +218,7 @@ export class CpuModel {
         return this.#vendor(MAX_EXTENDED);
       case 0x8000_0001: {
         const repeated = this.#bits(1, 0, 'edx') & REPEATED_EDX;
-        const edx = this.#bits(leaf, 0, 'edx') | repeated;
+        const edx = this.#bits(leaf, 0, 'edx') | repeated | this.#apicBit;
         const legacy = cpuCount > 1 ? 2 : 0; // CMP_LEGACY: the logical processors are cores
         return [FAMILY_MODEL_STEPPING, 0, this.#bits(leaf, 0, 'ecx') | legacy, edx];
       }

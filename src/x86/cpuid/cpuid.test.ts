@@ -61,6 +61,19 @@ test('the processor reports level v2 by default', () => {
   assert.equal(cpu.has('no such thing'), false);
 });
 
+test('the APIC is announced in both leaves while it is enabled', () => {
+  let enabled = true;
+  const cpu = new CpuModel({
+    ...{ features: parseCpu('v2'), tscKhz: 2_000_000, apicId: 0, cpuCount: 1 },
+    apicEnabled: () => enabled,
+  });
+  const bits = (): number[] =>
+    [1, 0x8000_0001].map((leaf) => ((cpu.cpuid(leaf, 0, freshState())[3] as number) >>> 9) & 1);
+  assert.deepEqual(bits(), [1, 1]);
+  enabled = false;
+  assert.deepEqual(bits(), [0, 0]);
+});
+
 test('OSXSAVE follows CR4, the size of the XSAVE area follows XCR0', () => {
   const cpu = model('v2,+avx');
   const state = freshState();
@@ -85,6 +98,8 @@ test('--cpu adds with what is needed, and removes what depends', () => {
   assert.ok(added.has('fma') && added.has('avx') && added.has('ssse3'));
   const removed = parseCpu('max,-xsave');
   assert.ok(!removed.has('avx') && !removed.has('vaes') && !removed.has('xsaves'));
+  const plain = parseCpu('max,-sse2');
+  for (const name of ['pni', 'sse4_2', 'avx2', 'aes', 'sha_ni']) assert.ok(!plain.has(name), name);
 });
 
 test('--cpu refuses what it does not know, in one sentence', () => {
@@ -94,6 +109,18 @@ test('--cpu refuses what it does not know, in one sentence', () => {
       (error) => error instanceof VivariumError && error.code === 'bad-cpu',
     );
   }
+});
+
+test('--cpu keeps what every system needs, in one sentence', () => {
+  for (const name of ['fpu', 'msr', 'pae', 'lm'])
+    assert.throws(() => parseCpu(`v2,-${name}`), /cannot be taken away/);
+});
+
+test('the size of compacted areas is told where there are any', () => {
+  const state = freshState();
+  state.set64(STATE.xcr0, 7n);
+  assert.equal(model('v3').cpuid(0xd, 1, state)[1], 832);
+  assert.equal(model('v3,-xsavec').cpuid(0xd, 1, state)[1], 0);
 });
 
 test('--cpu refuses to announce what is not there, in one sentence', () => {

@@ -57,4 +57,8 @@ test('a feature that is taken away takes its instructions along', () => {
   assert.equal(decodes('v3,-xsave', 'c5 f0 58 c2'), false);
   assert.equal(decodes('v2,+rdrand', '0f c7 f0'), true);
   assert.equal(decodes('v2,-cx8', '0f c7 08'), false);
+  assert.equal(decodes('v2,-cmov', '0f 44 c1'), false);
+  assert.equal(decodes('v2,-cmov', 'db f1'), false);
+  assert.equal(decodes('v2,-sep', '0f 34'), false);
+  assert.equal(decodes('v2,-sse2', '66 0f 38 37 c1'), false);
 });

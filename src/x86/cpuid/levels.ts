@@ -29,8 +29,19 @@ export const LEVELS: Readonly<Record<'v1' | 'v2' | 'v3' | 'max', readonly string
 
 export const DEFAULT_CPU = 'v2';
 
+/** Not to be taken away: what follows from their absence is not modelled. */
+const ESSENTIAL = ['fpu', 'msr', 'pae', 'lm'];
+
 /** What a feature cannot be without. */
 const REQUIRES: Readonly<Record<string, readonly string[]>> = {
+  sse: ['fxsr'],
+  sse2: ['sse', 'mmx'],
+  pni: ['sse2'],
+  cx16: ['cx8'],
+  aes: ['sse2'],
+  pclmulqdq: ['sse2'],
+  sha_ni: ['sse2'],
+  xsave: ['fxsr'],
   avx: ['xsave', 'sse4_2'],
   avx2: ['avx'],
   fma: ['avx'],
@@ -46,6 +57,11 @@ const REQUIRES: Readonly<Record<string, readonly string[]>> = {
   sse4_1: ['ssse3'],
   ssse3: ['pni'],
   tsc_deadline_timer: ['tsc'],
+  tsc_adjust: ['tsc'],
+  invariant_tsc: ['tsc'],
+  rdtscp: ['tsc'],
+  mca: ['mce'],
+  pse36: ['pse'],
 };
 
 /**
@@ -74,13 +90,22 @@ function applyChange(features: Set<string>, change: string): void {
       `unknown processor feature "${change}"; write +NAME or -NAME with a name from /proc/cpuinfo`,
     );
   }
-  if (sign === '-') features.delete(name);
-  else if (!LEVELS.max.includes(name) && !ON_DEMAND.includes(name)) throw notYet(name);
+  if (sign === '-') {
+    if (ESSENTIAL.includes(name)) throw essential(name);
+    features.delete(name);
+  } else if (!LEVELS.max.includes(name) && !ON_DEMAND.includes(name)) throw notYet(name);
   else addWithNeeds(features, name);
 }
 
 function notYet(name: string): VivariumError {
   return new VivariumError('bad-cpu', `the processor feature "${name}" is not there yet`);
+}
+
+function essential(name: string): VivariumError {
+  return new VivariumError(
+    'bad-cpu',
+    `the processor feature "${name}" cannot be taken away: no system runs without it here`,
+  );
 }
 
 function addWithNeeds(features: Set<string>, name: string): void {

@@ -7,6 +7,10 @@ const PAGE_BYTES = 4096;
 /** A repeated instruction returns after this many bytes, so that interrupts get in. */
 const BYTES_PER_CALL = 1 << 16;
 
+/** How long a call of the helper takes, in usual instructions: for each round of work, and for its elements. */
+const ROUND_INSTRUCTIONS = 8;
+const ELEMENTS_AS_ONE = 8;
+
 /** Marks in the first helper argument, above the element's bytes (bits 0 to 3). See instructions/string.ts. */
 const ADDRESS_SIZE_SHIFT = 8;
 const LONG_MODE = 1 << 16;
@@ -103,9 +107,11 @@ export class StringRun {
     if (stepped) budget = 1;
     const counted = this.#count;
     let ended = false;
+    let rounds = 0;
     try {
       while (!ended && budget > 0 && this.#count !== 0n) {
         const limit = this.#count < BigInt(budget) ? Number(this.#count) : budget;
+        rounds++;
         const result = work(limit);
         const done = Math.abs(result);
         ended = result < 0;
@@ -123,7 +129,9 @@ export class StringRun {
         if (moves.destination) this.#write(RDI, this.#destination);
       }
     }
-    if (!ended && this.#count !== 0n) cpu.redirect(cpu.currentRip());
+    if (ended || this.#count === 0n) return;
+    cpu.spent?.(rounds * ROUND_INSTRUCTIONS + Number(counted - this.#count) / ELEMENTS_AS_ONE);
+    cpu.redirect(cpu.currentRip());
   }
 
   /** Offset in linear memory of the lowest of `count` elements, given that of the current one. */

@@ -8,7 +8,7 @@ import { conditionNames } from './condition-names.ts';
 export const cmovInstructions: readonly Instruction[] = conditionNames.map((condition, code) =>
   define(
     `cmov${condition}`,
-    [form(`0F ${(0x40 + code).toString(16).toUpperCase()} /r`, 'Gv Ev')],
+    [form(`0F ${(0x40 + code).toString(16).toUpperCase()} /r`, 'Gv Ev', 'cpuid:cmov')],
     (b, [destination, source]) => {
       const moved = source.read();
       destination.write(b.select(b.condition(code), moved, destination.read()));

@@ -78,11 +78,13 @@ export const sysret = define('sysret', [form('0F 07', '', 'ends')], (b) => {
   else b.helper('sysret', b.i32(operandSize));
 });
 
-export const sysenter = define('sysenter', [form('0F 34', '', 'ends')], (b) => {
+export const sysenter = define('sysenter', [form('0F 34', '', 'ends', 'cpuid:sep')], (b) => {
   b.helper('sysenter');
 });
 
-export const sysexit = define('sysexit', [form('0F 35', '', 'ends')], (b) => b.helper('sysexit'));
+export const sysexit = define('sysexit', [form('0F 35', '', 'ends', 'cpuid:sep')], (b) =>
+  b.helper('sysexit'),
+);
 
 /** VMCALL and VMMCALL: a call to the machine under the guest. */
 export const hypercall = define('vmcall', [form('0F 01 C1'), form('0F 01 D9')], (b) =>

@@ -154,6 +154,19 @@ function compare(
   return registerInstruction(name, opcodes, 'x87Compare', ['i', quiet, pops], quickCompare);
 }
 
+/** FCOMI and kin: with CMOV. */
+function compareToFlags(name: string, opcode: string, quiet: number, pops: number): Instruction {
+  const numbers = ['i', quiet, pops] as const;
+  return registerInstruction(
+    name,
+    [opcode],
+    'x87CompareToFlags',
+    numbers,
+    quickFlags,
+    'cpuid:cmov',
+  );
+}
+
 export const x87ArithmeticInstructions: Instruction[] = [
   ...operation('add', OP_ADD),
   ...operation('mul', OP_MUL),
@@ -170,10 +183,10 @@ export const x87ArithmeticInstructions: Instruction[] = [
   compare('fucom', ['DD E0+i'], 1, 0),
   compare('fucomp', ['DD E8+i'], 1, 1),
   stackInstruction('fucompp', 'DA E9', 'x87Compare', [1, 1, 2], quickCompare),
-  registerInstruction('fcomi', ['DB F0+i'], 'x87CompareToFlags', ['i', 0, 0], quickFlags),
-  registerInstruction('fcomip', ['DF F0+i'], 'x87CompareToFlags', ['i', 0, 1], quickFlags),
-  registerInstruction('fucomi', ['DB E8+i'], 'x87CompareToFlags', ['i', 1, 0], quickFlags),
-  registerInstruction('fucomip', ['DF E8+i'], 'x87CompareToFlags', ['i', 1, 1], quickFlags),
+  compareToFlags('fcomi', 'DB F0+i', 0, 0),
+  compareToFlags('fcomip', 'DF F0+i', 0, 1),
+  compareToFlags('fucomi', 'DB E8+i', 1, 0),
+  compareToFlags('fucomip', 'DF E8+i', 1, 1),
 
   stackInstruction('fchs', 'D9 E0', 'x87ChangeSign', [0], sameArguments('x87QuickSign')),
   stackInstruction('fabs', 'D9 E1', 'x87ChangeSign', [1], sameArguments('x87QuickSign')),

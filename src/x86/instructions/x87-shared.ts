@@ -105,8 +105,9 @@ export function registerInstruction(
   helper: string,
   numbers: readonly (number | 'i')[],
   quick?: Quick,
+  ...attributes: 'cpuid:cmov'[]
 ): Instruction {
-  const forms = opcodes.map((opcode) => form(opcode, 'STi', 'fpu'));
+  const forms = opcodes.map((opcode) => form(opcode, 'STi', 'fpu', ...attributes));
   return define(name, forms, (b, [register]) => {
     const args = numbers.map((number) =>
       number === 'i' ? stackNumber(b, register) : b.i32(number),

@@ -45,14 +45,14 @@ const efer: Msr = {
 const fits32 = (_cpu: Cpu, value: bigint): boolean => value >> 32n === 0n;
 
 export const longModeMsrs: MsrTable = [
-  [0x174, field('SYSENTER_CS', STATE.sysenterCs)],
-  [0x175, addressField('SYSENTER_ESP', STATE.sysenterEsp)],
-  [0x176, addressField('SYSENTER_EIP', STATE.sysenterEip)],
+  [0x174, withFeature('sep', field('SYSENTER_CS', STATE.sysenterCs))],
+  [0x175, withFeature('sep', addressField('SYSENTER_ESP', STATE.sysenterEsp))],
+  [0x176, withFeature('sep', addressField('SYSENTER_EIP', STATE.sysenterEip))],
   [0xc000_0080, efer],
-  [0xc000_0081, field('STAR', STATE.star)],
-  [0xc000_0082, addressField('LSTAR', STATE.lstar)],
-  [0xc000_0083, addressField('CSTAR', STATE.cstar)],
-  [0xc000_0084, field('SFMASK', STATE.sfmask, fits32)],
+  [0xc000_0081, withFeature('syscall', field('STAR', STATE.star))],
+  [0xc000_0082, withFeature('syscall', addressField('LSTAR', STATE.lstar))],
+  [0xc000_0083, withFeature('syscall', addressField('CSTAR', STATE.cstar))],
+  [0xc000_0084, withFeature('syscall', field('SFMASK', STATE.sfmask, fits32))],
   [0xc000_0100, addressField('FS_BASE', segmentBaseOffset(FS))],
   [0xc000_0101, addressField('GS_BASE', segmentBaseOffset(GS))],
   [0xc000_0102, addressField('KERNEL_GS_BASE', STATE.kernelGsBase)],

@@ -74,6 +74,11 @@ test('registers of features that are not announced are not there', () => {
   const cpu = new TestCpu('long', 'v2,-rdtscp,-tsc_deadline_timer');
   assert.equal(readMsr(cpu, 0xc000_0103), undefined);
   assert.equal(readMsr(cpu, 0x6e0), undefined);
+  const bare = new TestCpu('long', 'v2,-sep,-syscall,-tsc,-x2apic');
+  for (const index of [0x10, 0x3b, 0x174, 0xc000_0081, 0xc000_0082])
+    assert.equal(readMsr(bare, index), undefined, index.toString(16));
+  assert.equal(writeMsr(bare, 0x1b, 0xfee0_0d00n), false, 'there is no x2APIC to turn on');
+  assert.equal(writeMsr(bare, 0x1b, 0xfee0_0900n), true);
 });
 
 test('every state field behind an MSR lies in the state block', () => {

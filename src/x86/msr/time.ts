@@ -40,7 +40,7 @@ const deadline: Msr = {
 };
 
 export const timeMsrs: MsrTable = [
-  [0x10, counter],
+  [0x10, withFeature('tsc', counter)],
   [0x3b, withFeature('tsc_adjust', adjust)],
   [0x6e0, withFeature('tsc_deadline_timer', deadline)],
 ];

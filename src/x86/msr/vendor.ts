@@ -5,10 +5,14 @@
 import { STATE } from '../state.ts';
 import { constant, field, type Msr, type MsrTable, withFeature } from './register.ts';
 
+const APIC_BASE_X2APIC = 1n << 10n;
+
 const apicBase: Msr = {
   name: 'APIC_BASE',
   read: (cpu) => cpu.interrupts.readApicBase(),
-  write: (cpu, value) => cpu.interrupts.writeApicBase(value),
+  write: (cpu, value) =>
+    ((value & APIC_BASE_X2APIC) === 0n || cpu.hasFeature('x2apic')) &&
+    cpu.interrupts.writeApicBase(value),
 };
 
 /** TscFreqSel: the TSC counts at the P0 frequency. */

@@ -22,6 +22,8 @@ export interface PagingContext {
   largePages: boolean;
   /** 1 GiB pages are announced */
   hugePages: boolean;
+  /** reserved bits of an entry for 4 MiB: without PSE-36 the address ends at bit 31 */
+  reserved4M: number;
   /** rights of the sixteen protection keys (PKRU), or 0 when CR4.PKE is clear */
   pkru: number;
   /** reserved bits in the high half of an entry */
@@ -40,6 +42,16 @@ const RESERVED_LONG = aboveAddress(51);
 const RESERVED_PAE = aboveAddress(62);
 const NX = 0x8000_0000 | 0;
 
+/** Bits 20:13 of an entry for 4 MiB are bits 39:32 of the address with PSE-36. */
+const RESERVED_4M = 0x0020_0000;
+const RESERVED_4M_NARROW = 0x003f_e000;
+
+/** What CPUID announces of large pages. */
+export function announcePages(context: PagingContext, has: (feature: string) => boolean): void {
+  context.hugePages = has('pdpe1gb');
+  context.reserved4M = has('pse36') ? RESERVED_4M : RESERVED_4M_NARROW;
+}
+
 export function createPagingContext(): PagingContext {
   return {
     levels: 0,
@@ -52,6 +64,7 @@ export function createPagingContext(): PagingContext {
     probes: false,
     largePages: false,
     hugePages: true,
+    reserved4M: RESERVED_4M,
     pkru: 0,
     reservedHigh: 0,
     pointers: new Int32Array(8),

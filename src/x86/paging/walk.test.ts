@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createPagingContext, createWalkResult, type PageAccess, walk } from './mod.ts';
+import {
+  announcePages,
+  createPagingContext,
+  createWalkResult,
+  type PageAccess,
+  walk,
+} from './mod.ts';
 
 const P = 1;
 const W = 2;
@@ -222,4 +228,19 @@ test('walk: without paging addresses are physical', () => {
   assert.equal(tables.walk(0xfee0_0123n, 1, true), -1);
   assert.equal(tables.result.gpa, 0xfee0_0123);
   assert.equal(tables.result.writable, true);
+});
+
+test('walk: large pages that are not announced are reserved', () => {
+  const narrow = new Tables(2);
+  narrow.context.largePages = true;
+  narrow.words.set(0x1000, 0x0000_2000 | P | W | PS); // bit 32 of the address
+  assert.equal(narrow.walk(0x1234n, 0, false), -1);
+  announcePages(narrow.context, () => false);
+  assert.equal(narrow.walk(0x1234n, 0, false), 9);
+  const huge = new Tables(4);
+  huge.put(0x1000, 0x2000 | P | W);
+  huge.put(0x2000, P | W | PS);
+  assert.equal(huge.walk(0x1234n, 0, false), -1);
+  announcePages(huge.context, () => false);
+  assert.equal(huge.walk(0x1234n, 0, false), 9);
 });

@@ -82,10 +82,9 @@ const MAY_EXECUTE = 4;
 /** Another processor changed an entry while we set its accessed or dirty bit: walk again. */
 const RETRY = -2;
 
-/** Reserved address bits of a large page's entry, low half: 2 MiB, 1 GiB, 4 MiB (PSE-36 uses 20:13). */
+/** Reserved address bits of a large page's entry, low half: 2 MiB, 1 GiB. */
 const RESERVED_2M = 0x001f_e000;
 const RESERVED_1G = 0x3fff_e000;
-const RESERVED_4M = 0x0020_0000;
 
 /** -1 and `result` filled in, or the error code of the page fault. */
 export function walk(
@@ -230,7 +229,7 @@ function walk32(
   let offsetMask = 0x3f_ffff;
   let frameHigh = (entry >>> 13) & 0xff;
   if (tables.largePages && (entry & PTE_LARGE) !== 0) {
-    if ((entry & RESERVED_4M) !== 0) return errorCode(tables, access, user, PF_RESERVED);
+    if ((entry & tables.reserved4M) !== 0) return errorCode(tables, access, user, PF_RESERVED);
   } else {
     if ((entry & PTE_ACCESSED) === 0) {
       if (tables.probes) return errorCode(tables, access, user, 0);

@@ -223,3 +223,12 @@ test('INVPCID checks its descriptor and flushes by type', () => {
   cpu.view.setBigUint64(0x3000, 5n, true);
   assert.equal(faultOf(() => cpu.run('invpcid', 1n, 0x3000n)).vector, GP);
 });
+
+test('CR4 has the bits of what is announced alone', () => {
+  const cpu = new TestCpu('long', 'v2,-de,-pge,-mce,-tsc,-pcid,-umip');
+  for (const bit of [CR4.DE, CR4.PGE, CR4.MCE, CR4.TSD, CR4.PCIDE, CR4.UMIP, CR4.VME, CR4.LA57]) {
+    const value = BigInt(CR4.PAE | bit);
+    assert.equal(faultOf(() => cpu.run('moveToControl', 4, value)).vector, GP, bit.toString(16));
+  }
+  new TestCpu('long').run('moveToControl', 4, BigInt(CR4.PAE | CR4.DE | CR4.MCE | CR4.TSD));
+});

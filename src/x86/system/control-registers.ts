@@ -21,12 +21,18 @@ const CR4_FLUSHES =
   CR4.PSE | CR4.PAE | CR4.PGE | CR4.LA57 | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.PKE;
 
 /** CR4 bits that exist on every processor of ours. */
-const CR4_ALWAYS =
-  CR4.TSD | CR4.DE | CR4.PSE | CR4.PAE | CR4.MCE | CR4.PGE | CR4.PCE | CR4.OSFXSR | CR4.OSXMMEXCPT;
+const CR4_ALWAYS = CR4.PAE | CR4.PCE;
 
 /** CR4 bits that come with a feature. */
 const CR4_BY_FEATURE: readonly (readonly [string, number])[] = [
   ['vme', CR4.VME | CR4.PVI],
+  ['tsc', CR4.TSD],
+  ['de', CR4.DE],
+  ['pse', CR4.PSE],
+  ['mce', CR4.MCE],
+  ['pge', CR4.PGE],
+  ['fxsr', CR4.OSFXSR],
+  ['sse', CR4.OSXMMEXCPT],
   ['umip', CR4.UMIP],
   ['la57', CR4.LA57],
   ['fsgsbase', CR4.FSGSBASE],

@@ -11,6 +11,8 @@ type PortBytes = 1 | 2 | 4;
 
 /** Elements of a repeated INS or OUTS that are moved before interrupts get a chance. */
 const BATCH = 1024;
+/** How long an element takes, in usual instructions. */
+const ELEMENT_INSTRUCTIONS = 8;
 
 /** IN: the low `bytes` of rAX; four bytes clear the upper half. */
 function portIn(cpu: Cpu, port: number, bytes: PortBytes): void {
@@ -67,7 +69,9 @@ function repeated(cpu: Cpu, addressSize: number, repeat: number, element: () => 
     element();
     advance(state, RCX, addressSize, -1n);
   }
-  if ((state.gpr(RCX) & mask) !== 0n) cpu.redirect(cpu.currentRip());
+  if ((state.gpr(RCX) & mask) === 0n) return;
+  cpu.spent?.(BATCH * ELEMENT_INSTRUCTIONS);
+  cpu.redirect(cpu.currentRip());
 }
 
 /** INS: port DX to ES:rDI. The destination is checked before the port is read. */

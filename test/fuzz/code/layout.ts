@@ -23,7 +23,11 @@ export const DATA_BYTES = 4 * PAGE;
 /** read-only for the code of a world with paging */
 export const CONSTANTS = 0x1_8000;
 
-/** Selectors of the descriptor table, the same in all worlds. */
+/** Bases of code segments that do not begin with a page. */
+export const CODE16_BASE = CODE - 0x7f3;
+export const CODE32_BASE = CODE - 0x1235;
+
+/** Selectors of the descriptor table, the same in all worlds but for the last. */
 export const SELECTOR = {
   code16: 0x08,
   data16: 0x10,
@@ -35,4 +39,6 @@ export const SELECTOR = {
   userCode64: 0x43,
   userCode16: 0x4b,
   tss: 0x50,
+  /** not under a 64-bit kernel, where the TSS has 16 bytes */
+  basedCode32: 0x58,
 } as const;

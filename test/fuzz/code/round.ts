@@ -1,5 +1,5 @@
 import type { CpuState } from '../../../src/x86/mod.ts';
-import { gprOffset, SEGMENT, STATE, xmmOffset } from '../../../src/x86/state.ts';
+import { CS, gprOffset, SEGMENT, STATE, xmmOffset } from '../../../src/x86/state.ts';
 import { Random } from '../../oracle/random.ts';
 import { fillExtended, fillLanes, interestingInteger } from '../../oracle/values.ts';
 import { CodeMachine, type Ending, type EngineName } from './code-machine.ts';
@@ -71,8 +71,8 @@ export function makeStart(seed: number, number: number): Start {
     const values = new Random(registers, number);
     fillRegisters(values, state, world);
     world.enter(state, values);
-    const offset = world.reach === 16 || world.name.startsWith('16-bit protected') ? 0 : CODE;
-    state.set64(STATE.rip, BigInt(offset + entry));
+    setBreakpoints(values, state);
+    state.set64(STATE.rip, BigInt(CODE + entry) - state.segmentBase(CS));
   };
   return { world, image, enter };
 }
@@ -99,6 +99,23 @@ function fillRegisters(random: Random, state: CpuState, world: World): void {
   state.set32(STATE.fpuValid, random.below(256));
   for (let i = 0; i < 8; i++) fillExtended(random, state.view, STATE.fpr + 16 * i);
   fillLanes(random, state.view, xmmOffset(0), 512);
+}
+
+/** Sometimes breakpoints on code and data, of every kind and length. */
+function setBreakpoints(random: Random, state: CpuState): void {
+  state.set64(STATE.dr + 6 * 8, 0xffff_0ff0n);
+  state.set64(STATE.dr + 7 * 8, 0x400n);
+  if (!random.oneIn(6)) return;
+  let control = 0x400;
+  for (let i = 0; i < 4; i++) {
+    const isCode = random.oneIn(2);
+    const at = isCode ? CODE + random.below(CODE_BYTES) : DATA + random.below(DATA_BYTES);
+    state.set64(STATE.dr + 8 * i, BigInt(at));
+    const kind = isCode ? 0 : random.pick([1, 3]) | (random.below(4) << 2);
+    control |= kind << (16 + 4 * i);
+    if (random.oneIn(2)) control |= 1 << (2 * i);
+  }
+  state.set64(STATE.dr + 7 * 8, BigInt(control >>> 0));
 }
 
 function generalValue(random: Random, data: number): bigint {

@@ -1,9 +1,18 @@
-/** Runs one case of the random code and prints its way: `node test/fuzz/code/show.ts SEED CASE`. */
+/** Runs one case of the random code and prints its way. */
 import { CS, STATE } from '../../../src/x86/state.ts';
+import { readCommandLine, readNumber } from '../../command-line.ts';
 import { CodeMachine } from './code-machine.ts';
 import { BUDGET, CodeFuzzer, makeStart } from './round.ts';
 
-const [seed = 1, number = 0] = process.argv.slice(2).map(Number);
+const HELP = `Usage: node test/fuzz/code/show.ts [SEED [CASE]]
+
+Runs one case of the random code on the reference and prints every instruction on its way, then what
+differs on the other engines. SEED and CASE are those that the fuzzer printed; 1 and 0.
+`;
+
+const { positionals } = readCommandLine(HELP, { options: {}, allowPositionals: true });
+const seed = readNumber(positionals[0] ?? '1', 'SEED');
+const number = readNumber(positionals[1] ?? '0', 'CASE');
 const { world, image, enter } = makeStart(seed, number);
 const machine = new CodeMachine('reference');
 const { vcpu } = machine;

@@ -2,6 +2,8 @@
 import {
   CODE,
   CODE_BYTES,
+  CODE16_BASE,
+  CODE32_BASE,
   CONSTANTS,
   DATA,
   DATA_BYTES,
@@ -103,7 +105,7 @@ export function writeDescriptors(image: Uint8Array, long: boolean): void {
   const words = view(image);
   const set = (selector: number, value: bigint) =>
     words.setBigUint64(GDT + (selector & ~7), value, true);
-  set(SELECTOR.code16, 0x0000_9b00_0000_ffffn);
+  set(SELECTOR.code16, 0x0000_9b00_0000_ffffn | (BigInt(CODE16_BASE) << 16n));
   set(SELECTOR.data16, 0x0000_9300_0000_ffffn);
   set(SELECTOR.code32, 0x00cf_9b00_0000_ffffn);
   set(SELECTOR.data32, 0x00cf_9300_0000_ffffn);
@@ -113,6 +115,7 @@ export function writeDescriptors(image: Uint8Array, long: boolean): void {
   set(SELECTOR.userCode64, 0x00af_fb00_0000_ffffn);
   set(SELECTOR.userCode16, 0x000f_fb00_0000_ffffn);
   set(SELECTOR.tss, 0x0000_8b00_0000_0067n | (BigInt(TSS) << 16n));
+  if (!long) set(SELECTOR.basedCode32, 0x00cf_9b00_0000_ffffn | (BigInt(CODE32_BASE) << 16n));
   const stack = KERNEL_STACK + PAGE;
   if (long) {
     words.setBigUint64(TSS + 4, BigInt(stack), true);

@@ -3,7 +3,19 @@ import { type CpuState, EFLAGS } from '../../../src/x86/mod.ts';
 import { CS, DS, ES, FS, GS, LDTR, SS, STATE, TR } from '../../../src/x86/state.ts';
 import { CR0, CR4, EFER } from '../../../src/x86/system/mod.ts';
 import type { Random } from '../../oracle/random.ts';
-import { CODE, DATA, DATA_BYTES, GDT, IDT, PAGE, PAGE_TABLES, SELECTOR, TSS } from './layout.ts';
+import {
+  CODE,
+  CODE16_BASE,
+  CODE32_BASE,
+  DATA,
+  DATA_BYTES,
+  GDT,
+  IDT,
+  PAGE,
+  PAGE_TABLES,
+  SELECTOR,
+  TSS,
+} from './layout.ts';
 import { writeDescriptors, writePageTables, writeVectors } from './tables.ts';
 
 export interface World {
@@ -66,7 +78,8 @@ function limitSegments(state: CpuState, random: Random, user: number): void {
 }
 
 function realSegments(state: CpuState, random: Random, user: number): void {
-  state.setSegment(CS, CODE >> 4, CODE_RIGHTS | user, 0xffff, BigInt(CODE));
+  const code = (CODE >> 4) - (random.oneIn(3) ? random.below(0x100) : 0);
+  state.setSegment(CS, code, CODE_RIGHTS | user, 0xffff, BigInt(code * 16));
   for (const index of [DS, ES, SS, FS, GS]) {
     const selector = random.pick([0x1400, 0x1480, 0x1400, 0x1700, 0x1000, random.below(0x10000)]);
     state.setSegment(index, selector, DATA_RIGHTS | user, 0xffff, BigInt(selector * 16));
@@ -108,7 +121,7 @@ export const worlds: readonly World[] = [
     enter: (state, random) => {
       control(state, CR0.PE, 0, 0, random);
       tables(state, false);
-      state.setSegment(CS, SELECTOR.code16, CODE_RIGHTS, 0xffff, BigInt(CODE));
+      state.setSegment(CS, SELECTOR.code16, CODE_RIGHTS, 0xffff, BigInt(CODE16_BASE));
       segments(state, SELECTOR.data32, DATA_RIGHTS | BIG, FLAT);
       limitSegments(state, random, 0);
     },
@@ -121,7 +134,10 @@ export const worlds: readonly World[] = [
     enter: (state, random) => {
       control(state, CR0.PE, 0, 0, random);
       tables(state, false);
-      state.setSegment(CS, SELECTOR.code32, CODE_RIGHTS | BIG, FLAT, 0n);
+      const [selector, base] = random.oneIn(3)
+        ? [SELECTOR.basedCode32, CODE32_BASE]
+        : [SELECTOR.code32, 0];
+      state.setSegment(CS, selector, CODE_RIGHTS | BIG, FLAT, BigInt(base));
       segments(state, SELECTOR.data32, DATA_RIGHTS | BIG, FLAT);
       if (random.oneIn(2)) limitSegments(state, random, 0);
     },
