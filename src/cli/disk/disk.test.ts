@@ -98,6 +98,7 @@ describe('viv disk', { timeout: 600_000 }, () => {
       /of the kind VMDK, which Vivarium does not read/,
     ],
     ['a damaged header', ['info', '@damaged'], /is damaged: its cluster size 2\^0 cannot be/],
+    ['a snapshot that is not', ['convert', '@', '@.new', '--snapshot', 'x'], /has no snapshot "x"/],
     ['an unknown command', ['destroy', '@'], /unknown command 'destroy'/],
   ];
   for (const [what, words, sentence] of refusals) {

@@ -32,6 +32,7 @@ export function qcow2Round(random: Random): number {
   const { faultCount, leaks } = checkImage(file, nodeCodecs);
   assert.deepEqual({ faultCount, leaks }, { faultCount: 0, leaks: 0 });
 
+  const snapshot = random(2) === 0 ? addSnapshot(file) : undefined;
   for (let count = 1 + random(6); count > 0; count--) damage(file, 2 ** clusterBits, random);
   const isGone = random(30) === 0;
   if (isGone) file.truncate(random(file.size()));
@@ -39,6 +40,12 @@ export function qcow2Round(random: Random): number {
   attempt(() =>
     use(openImage({ files, codecs: nodeCodecs }, 'front', { readOnly: false }), random),
   );
+  attempt(() => {
+    const host = { files, codecs: nodeCodecs };
+    const disk = openImage(host, 'front', { readOnly: true, snapshot: snapshot ?? 'none' });
+    disk.read(0, new Uint8Array(Math.min(disk.bytes, BYTES)));
+    disk.close();
+  });
   attempt(() => checkImage(file, nodeCodecs));
   attempt(() => repairImage(file, nodeCodecs));
   attempt(() => {
@@ -76,6 +83,28 @@ function use(disk: ReturnType<typeof openImage>, random: Random): void {
   disk.close();
 }
 
+/** Puts a list of snapshots behind the image, with one of the disk as it is. Nobody counts its clusters. */
+function addSnapshot(file: MemoryFile): string {
+  const header = new DataView(new ArrayBuffer(104));
+  file.read(0, new Uint8Array(header.buffer));
+  const cluster = 2 ** header.getUint32(20);
+  const place = Math.ceil(file.size() / cluster) * cluster;
+  const entry = new DataView(new ArrayBuffer(64));
+  entry.setBigUint64(0, header.getBigUint64(40));
+  entry.setUint32(8, header.getUint32(36));
+  entry.setUint16(12, 1);
+  entry.setUint16(14, 1);
+  entry.setUint32(36, 16);
+  entry.setBigUint64(48, header.getBigUint64(24));
+  new Uint8Array(entry.buffer).set(new TextEncoder().encode('1s'), 56);
+  file.write(place, new Uint8Array(entry.buffer));
+  const fields = new DataView(new ArrayBuffer(12));
+  fields.setUint32(0, 1);
+  fields.setBigUint64(4, BigInt(place));
+  file.write(60, new Uint8Array(fields.buffer));
+  return 's';
+}
+
 /** Changes a few bytes, mostly where the tables are. */
 function damage(file: MemoryFile, cluster: number, random: Random): void {
   const place = pick(random, [
@@ -84,6 +113,7 @@ function damage(file: MemoryFile, cluster: number, random: Random): void {
     cluster + random(cluster),
     2 * cluster + random(cluster),
     random(8 * cluster),
+    file.size() - 1 - random(64),
     random(file.size()),
   ]);
   const bytes = new DataView(new ArrayBuffer(8));
