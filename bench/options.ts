@@ -1,8 +1,9 @@
 /** The options that all benchmarks take: `npm run bench -- [WORD] [options]`. */
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '../test/command-line.ts';
 
-const help = `Options of the benchmarks (after \`npm run bench --\`, first a word to choose benchmarks: boot, programs):
+const help = `Options of the benchmarks (after \`npm run bench --\`, first a word to choose benchmarks: bare, boot, disk,
+folders, network, programs):
   --runs N           measure each N times and take medians; 5
   --only TEXT        only workloads whose name or group contains it
   --subjects LIST    of native,vivarium,qemu; all
@@ -21,7 +22,7 @@ export interface BenchOptions {
 }
 
 export function readOptions(): BenchOptions {
-  const { values } = parseArgs({
+  const { values } = readCommandLine(help, {
     options: {
       runs: { type: 'string', default: '5' },
       only: { type: 'string', default: '' },
@@ -29,13 +30,8 @@ export function readOptions(): BenchOptions {
       engine: { type: 'string', default: 'auto' },
       packages: { type: 'string', default: 'yes' },
       json: { type: 'string' },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    process.stdout.write(help);
-    process.exit(0);
-  }
   return {
     runs: Math.max(1, Number(values.runs) || 1),
     only: values.only,

@@ -10,11 +10,20 @@ import { resolve } from 'node:path';
 const root = resolve(import.meta.dirname, '..');
 const [kind = '', folder = '.', ...rest] = process.argv.slice(2);
 const word = rest[0]?.startsWith('-') === false ? rest.shift() : '';
-const files = globSync([`${folder}/**/${kind}.ts`, `${folder}/**/*.${kind}.ts`], { cwd: root })
-  .filter((file) => file.includes(word ?? ''))
-  .sort();
+const all = globSync([`${folder}/**/${kind}.ts`, `${folder}/**/*.${kind}.ts`], {
+  cwd: root,
+}).sort();
+if (word === '' && rest.some((each) => each === '--help' || each === '-h')) {
+  const lines = all.map((file) => `  ${file}`).join('\n');
+  console.log(
+    `Usage: npm run ${kind} [-- [WORD] [options]]\n\n${lines}\n\n` +
+      'WORD picks those whose path contains it; WORD --help tells their options.',
+  );
+  process.exit(0);
+}
+const files = all.filter((file) => file.includes(word ?? ''));
 if (files.length === 0) {
-  console.error(`Nothing to run in ${folder}.`);
+  console.error(`Nothing to run in ${folder}${word ? ` with "${word}" in its path` : ''}.`);
   process.exit(1);
 }
 let failed = false;

@@ -5,6 +5,7 @@ import { type ImageFormat, PROBE_BYTES, requireFormat } from './format.ts';
 import type { ImageCodecs } from './qcow2/codecs.ts';
 import { corrupt, INCOMPATIBLE_CORRUPT, INCOMPATIBLE_DIRTY, readHeader } from './qcow2/header.ts';
 import { Qcow2Image } from './qcow2/image.ts';
+import { noSnapshot } from './qcow2/snapshots.ts';
 import type { FileOpener, RandomAccessFile } from './random-access-file.ts';
 import { ProbedRawImage, RawImage } from './raw/raw-image.ts';
 
@@ -20,6 +21,8 @@ export interface OpenImageOptions {
   readonly readOnly: boolean;
   /** found out from the image's first bytes when it is not given */
   readonly format?: ImageFormat | undefined;
+  /** an internal snapshot, by name or id, which is for reading alone */
+  readonly snapshot?: string | undefined;
 }
 
 /** One image of a chain, the front one first. */
@@ -66,6 +69,7 @@ function openLink(
   try {
     const format = options.format ?? probe(file);
     if (format === 'raw') {
+      if (options.snapshot !== undefined) throw noSnapshot(path, options.snapshot);
       return options.format === undefined ? new ProbedRawImage(file) : new RawImage(file);
     }
     if (!options.readOnly) refuseDamaged(file);
@@ -74,7 +78,8 @@ function openLink(
       const readOnly = { readOnly: true, format: next.format };
       backing = openLink(host, next.path, readOnly, [...before, { path, format }]);
     }
-    return new Qcow2Image({ file, codecs: host.codecs, backing });
+    const { snapshot } = options;
+    return new Qcow2Image({ file, codecs: host.codecs, backing, snapshot });
   } catch (error) {
     backing?.close();
     file.close();

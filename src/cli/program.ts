@@ -66,7 +66,9 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
   addGuestCommands(program, (ending) => {
     code = ending;
   });
-  addImageCommand(program);
+  addImageCommand(program, (ending) => {
+    code = ending;
+  });
   program
     .command('doctor')
     .description('tell what this host can do, and what to do about what it cannot')

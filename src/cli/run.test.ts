@@ -200,7 +200,7 @@ describe('viv run', { timeout: 300_000 }, () => {
       ['--serial', '/no/such/file'],
       /serial output to \/no\/such\/file/,
     ],
-    ['a serial socket that cannot be', ['--serial', 'unix:/no/such/socket'], /cannot listen on/],
+    ['a serial socket that cannot be', ['--serial', 'unix:/no/such/socket'], /no such directory/],
     ['two images', ['a', 'b'], /too many arguments/],
   ];
   for (const [what, arguments_, sentence] of refusals) {

@@ -160,6 +160,17 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   if (issue?.code === 'unrecognized_keys') {
     throw new VivariumError('option-invalid', `there is no option "${issue.keys[0]}"`);
   }
-  const name = issue?.path.join('.') ?? '';
+  const name = placeOf(issue?.path ?? [], options);
   throw new VivariumError('option-invalid', `${name}: ${issue?.message}`);
+}
+
+/** What is wrong, by its name; of disks and folders which one, by what the user calls it. */
+function placeOf(path: readonly PropertyKey[], options: object): string {
+  const [list, index, ...rest] = path;
+  if (list === undefined || index === undefined) return path.join('.');
+  const given = (options as Record<PropertyKey, Record<PropertyKey, unknown>>)[list]?.[index];
+  if (typeof given === 'string') return JSON.stringify(given);
+  const { path: disk, host: folder } = (given ?? {}) as { path?: unknown; host?: unknown };
+  const which = disk ?? folder;
+  return typeof which === 'string' ? [which, ...rest].join(', ') : path.join('.');
 }

@@ -161,6 +161,45 @@ describe(`images beside qemu-img (seed ${seed})`, { skip }, () => {
     expectSameThere(restored, new DiskModel(BYTES, bytes));
   });
 
+  test('a snapshot is read as the disk was, by its name and by its number', () => {
+    const behind = contents(BYTES, 31);
+    for (const options of [[], ['-b', rawFile(behind), '-F', 'raw']]) {
+      const path = fresh();
+      qemuImg('create', '-q', '-f', 'qcow2', ...options, path, String(BYTES));
+      const model = new DiskModel(BYTES, options.length > 0 ? behind : undefined);
+      exercise(path, model);
+      qemuImg('snapshot', '-c', 'one', path);
+      const first = new DiskModel(BYTES, model.bytes.slice());
+      exercise(path, model);
+      qemuImg('snapshot', '-c', '1', path); // its number is 2
+      const second = new DiskModel(BYTES, model.bytes.slice());
+      exercise(path, model);
+      qemuImg('resize', '-q', path, String(2 * BYTES));
+      for (const [name, then] of [
+        ['one', first],
+        ['1', second],
+        ['2', second],
+      ] as const) {
+        const disk = openImage(host, path, { readOnly: true, snapshot: name });
+        assert.deepEqual([disk.bytes, disk.isReadOnly], [BYTES, true]);
+        then.expectSame(disk, 0, BYTES);
+        disk.close();
+      }
+      check(path);
+    }
+    const plain = rawFile(behind);
+    const other = fresh();
+    qemuImg('create', '-q', '-f', 'qcow2', other, '1M');
+    for (const path of [plain, other]) {
+      const format = path === plain ? 'raw' : 'qcow2';
+      const refused = { code: 'disk-snapshots', message: /has no snapshot "none"; viv disk info/ };
+      assert.throws(
+        () => openImage(host, path, { readOnly: true, snapshot: 'none', format }),
+        refused,
+      );
+    }
+  });
+
   test('images made here are sound, whatever their clusters, and tables of counts grow', () => {
     for (const clusterBits of [9, 10, 12, 16, 21]) {
       const path = fresh();

@@ -6,10 +6,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { UserNetwork } from '../../src/net/mod.ts';
+import { readCommandLine, readNumber } from '../command-line.ts';
 import { runScenario, whyNot } from './linux-peer.ts';
 
 const MIB = 2 ** 20;
@@ -19,8 +19,13 @@ const REST = 4000;
 /** What memory may grow by, once the first tenth has warmed everything up. */
 const GROWTH = 8 * MIB;
 
-const { positionals } = parseArgs({ allowPositionals: true });
-const count = Number(positionals[0] ?? 100_000);
+const help = `Usage: npm run soak:connections [-- COUNT]
+
+${AT_ONCE} TCP connections at once through the user-mode network, then COUNT one after the other, 100000 unless
+told. Ends with 1 if one is lost, if one is left behind, or if memory grows.
+`;
+const { positionals } = readCommandLine(help, { allowPositionals: true });
+const count = readNumber(positionals[0] ?? '100000', 'COUNT');
 const reason = whyNot();
 if (reason !== false) {
   console.error(`This host cannot run this: it ${reason}.`);

@@ -1,34 +1,63 @@
 /** A Debian system from `viv image build`, worked in as its user would: in the background, by commands. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unpackProgramPackages } from '../../bench/image/program-archive.ts';
+import { cpuSeconds } from '../../bench/machines/process-usage.ts';
 import { type GitServer, serveGit } from './git-server.ts';
 import { viv } from './viv-command.ts';
 
 const PACKAGES =
-  'file,gcc,git,libc6-dev,libpython3.11-testsuite,openssl,perl,python3,sqlite3,stress-ng';
+  'file,fio,gcc,git,iperf3,libc6-dev,libpython3.11-testsuite,openssl,perl,python3,sqlite3,stress-ng';
 /** Seconds that the guest may take to start, on a host that has much else to do. */
 const BOOT_SECONDS = 900;
 const MACHINE = 'debian-test';
+
+/** Disks beside that of the system, by their serial numbers. */
+const DISKS = [
+  { serial: 'virtio-raw', file: 'virtio.img', bus: 'virtio' },
+  { serial: 'virtio-qcow2', file: 'virtio.qcow2', bus: 'virtio' },
+  { serial: 'nvme-raw', file: 'nvme.img', bus: 'nvme' },
+  { serial: 'nvme-qcow2', file: 'nvme.qcow2', bus: 'nvme' },
+] as const;
+
+/** Stressors of stress-ng, and how much of memory and disk those take that take as much as there is. */
+const STRESSORS = {
+  'the processor':
+    'cpu matrix vecmath fp qsort str tsearch hsearch memcpy crypt zlib atomic branch longjmp stack',
+  memory: 'vm mmap mremap mprotect madvise malloc fault shm memfd',
+  'processes and time':
+    'fork vfork clone pipe fifo futex sem mq msg poll epoll eventfd switch timer itimer timerfd ' +
+    'nanosleep clock sigq signal sigsegv',
+  'files and sockets':
+    'hdd dentry dir link symlink rename seek flock fcntl sendfile splice tee inotify sock udp ' +
+    'sockpair xattr aio',
+} as const;
+const STRESS_SECONDS = 45;
+const STRESS_LIMITS =
+  '--vm-bytes 16M --mmap-bytes 16M --mremap-bytes 8M --malloc-bytes 16M --memfd-bytes 16M ' +
+  '--shm-bytes 4M --hdd-bytes 16M';
 const hasBuilder = spawnSync('mmdebstrap', ['--version']).status === 0;
 const skip = hasBuilder ? false : 'mmdebstrap is not installed';
 
-describe('a Debian system that viv image build made', { skip, timeout: 3_600_000 }, () => {
+describe('a Debian system that viv image build made', { skip, timeout: 5_300_000 }, () => {
   const place = mkdtempSync(join(tmpdir(), 'vivarium-debian-'));
   const image = join(place, 'debian.qcow2');
   const stateBefore = process.env['XDG_STATE_HOME'];
   let git: GitServer | undefined;
+  let server: ChildProcess | undefined;
 
   before(() => {
     process.env['XDG_STATE_HOME'] = join(place, 'state');
   });
   after(async () => {
     await viv(['rm', '--force', MACHINE]);
+    server?.kill();
     git?.[Symbol.dispose]();
     if (stateBefore === undefined) delete process.env['XDG_STATE_HOME'];
     else process.env['XDG_STATE_HOME'] = stateBefore;
@@ -55,7 +84,14 @@ describe('a Debian system that viv image build made', { skip, timeout: 3_600_000
   });
 
   test('boots in the background to a login', async () => {
-    const { code, stderr } = await viv(['run', '-d', '--name', MACHINE, '--memory', '1G', image]);
+    const disks: string[] = [];
+    for (const { serial, file, bus } of DISKS) {
+      const path = join(place, file);
+      assert.equal((await viv(['disk', 'create', path, '64M'])).code, 0);
+      disks.push('--disk', `${path},bus=${bus},serial=${serial}`);
+    }
+    const machine = ['--name', MACHINE, '--memory', '1G', ...disks];
+    const { code, stderr } = await viv(['run', '-d', ...machine, image]);
     assert.equal(code, 0, stderr);
     const end = performance.now() + BOOT_SECONDS * 1000;
     let log = '';
@@ -75,6 +111,27 @@ describe('a Debian system that viv image build made', { skip, timeout: 3_600_000
     assert.ok(bytes.equals(input), 'what came back is what was sent');
     assert.equal((await viv(['exec', MACHINE, 'sh', '-c', 'kill -9 $$'])).code, 137);
     assert.equal((await viv(['shell', MACHINE], 'exit 5\n')).code, 5);
+  });
+
+  test('costs next to nothing while it is idle', async () => {
+    // systemd has a few things to do after a login is possible.
+    await inGuest('systemctl is-system-running --wait || true');
+    await sleep(20_000);
+    const { pid } = JSON.parse((await viv(['inspect', MACHINE])).stdout);
+    const before = cpuSeconds(pid);
+    await sleep(20_000);
+    const share = (cpuSeconds(pid) - before) / 20;
+    assert.ok(share < 0.02, `${(share * 100).toFixed(1)} % of a core`);
+  });
+
+  test('keeps what a command leaves running, and a session whose command is out of memory', async () => {
+    await inGuest('nohup sleep 1000 >/dev/null 2>&1 &');
+    await inGuest('pkill -x sleep');
+    const said = await inGuest(
+      `python3 -c 'all = []
+while True: all.append(bytearray(b"x" * 2 ** 24))' || echo "ended with $?"; dmesg -C`,
+    );
+    assert.equal(said, 'ended with 137\n');
   });
 
   test('takes and gives files and directories', async () => {
@@ -145,16 +202,44 @@ cd repository; git fsck --full 2>/dev/null; git rev-parse HEAD; git status --sho
     assert.equal(said, `${git.commit}\n50\n`);
   });
 
-  test('withstands stress', async () => {
-    const stressors = 'cpu vm fork pipe timer switch futex sigq mmap poll sem dentry'.split(' ');
-    const options = stressors.map((name) => `--${name} 1`).join(' ');
-    const said = await inGuest(
-      `cd /tmp; stress-ng ${options} --hdd 1 --vm-bytes 32M --hdd-bytes 16M --verify -t 60 2>&1`,
-    );
-    assert.match(said, /successful run completed/);
-    assert.doesNotMatch(said, /fail/i);
-    const kernel = await inGuest('dmesg -l emerg,alert,crit,err; systemctl --failed --no-legend');
-    assert.equal(kernel, '');
+  for (const { serial } of DISKS) {
+    test(`fio finds on the disk ${serial} what it wrote at random`, async () => {
+      const disk = `$(lsblk -dno PATH,SERIAL | awk '$2 == "${serial}" { print $1 }')`;
+      await inGuest(
+        `fio --name=verify --filename="${disk}" --size=32M --direct=1 --ioengine=libaio --iodepth=16 \
+--verify=crc32c --verify_fatal=1 --randseed=7 --rw=randwrite --bsrange=512-128k`,
+      );
+    });
+  }
+
+  test('iperf3 runs both ways through the user-mode network', async () => {
+    using programs = unpackProgramPackages(['iperf3'], ['bin/iperf3']);
+    const [command = '', ...words] = programs.command('bin/iperf3');
+    const port = 20_000 + (process.pid % 20_000);
+    server = spawn(command, [...words, '-s', '-B', '127.0.0.1', '-p', String(port)], {
+      stdio: 'ignore',
+    });
+    for (const option of ['', '-R']) {
+      const said = await inGuest(`iperf3 -c 10.0.2.2 -p ${port} -t 4 ${option}`);
+      assert.match(said, /[1-9][\d.]* [KMG]bits\/sec +receiver/);
+    }
+    server.kill();
+  });
+
+  for (const [what, names] of Object.entries(STRESSORS)) {
+    test(`withstands stress of ${what}`, async () => {
+      const stressors = names.split(' ').map((name) => `--${name} 1`);
+      const said = await inGuest(
+        `cd /tmp; stress-ng ${stressors.join(' ')} ${STRESS_LIMITS} --verify -t ${STRESS_SECONDS} 2>&1`,
+      );
+      assert.match(said, /successful run completed/);
+      assert.doesNotMatch(said, /fail/i);
+    });
+  }
+
+  test('has nothing to complain about afterwards', async () => {
+    const said = await inGuest('dmesg -l emerg,alert,crit,err; systemctl --failed --no-legend');
+    assert.equal(said, '');
   });
 
   test('shuts down when asked, and keeps what was written', async () => {
@@ -171,5 +256,8 @@ cd repository; git fsck --full 2>/dev/null; git rev-parse HEAD; git status --sho
     assert.equal(checked.status, 0, checked.stdout);
     const kept = spawnSync('debugfs', ['-R', 'cat /root/kept', raw], { env: environment });
     assert.equal(String(kept.stdout), 'kept\n');
+    for (const { file } of DISKS.filter((disk) => disk.file.endsWith('qcow2'))) {
+      assert.equal((await viv(['disk', 'check', join(place, file)])).code, 0);
+    }
   });
 });

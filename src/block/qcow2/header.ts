@@ -150,7 +150,8 @@ function refuseUnknown(name: string, incompatible: bigint): void {
   throw new VivariumError('disk-format', `${name} uses ${what}, which Vivarium does not read`);
 }
 
-function checkSizes(name: string, header: Qcow2Header): void {
+/** Throws `disk-corrupt` for a disk or tables of sizes that cannot be. */
+export function checkSizes(name: string, header: Qcow2Header): void {
   const cluster = 2 ** header.clusterBits;
   const covered = header.l1Entries * (cluster / 8) * cluster;
   if (header.bytes > Number.MAX_SAFE_INTEGER || header.l1Entries > MAX_L1_ENTRIES) {

@@ -15,12 +15,15 @@ import { L2Map } from './l2-map.ts';
 import { Metadata, Table } from './metadata.ts';
 import { Refcounts } from './refcounts.ts';
 import { resizeQcow2 } from './resize.ts';
+import { headerOfSnapshot } from './snapshots.ts';
 
 export interface Qcow2Options {
   readonly file: RandomAccessFile;
   readonly codecs: ImageCodecs;
   /** the image behind this one, if its header names one */
   readonly backing?: BlockBackend | undefined;
+  /** an internal snapshot, by name or id, in place of the disk as it is now; read-only */
+  readonly snapshot?: string | undefined;
 }
 
 export class Qcow2Image implements BlockBackend {
@@ -38,15 +41,15 @@ export class Qcow2Image implements BlockBackend {
 
   /** Throws `disk-corrupt` or `disk-format` for an image that cannot be opened. */
   constructor(options: Qcow2Options) {
-    const { file } = options;
-    const header = readHeader(file);
+    const { file, snapshot } = options;
+    const header = snapshot === undefined ? readHeader(file) : headerOfSnapshot(file, snapshot);
     const clusterBytes = 2 ** header.clusterBits;
     this.#file = file;
     this.#backing = options.backing;
     this.header = header;
     // The guest sees whole sectors.
     this.bytes = Math.floor(header.bytes / 512) * 512;
-    this.isReadOnly = file.isReadOnly;
+    this.isReadOnly = file.isReadOnly || snapshot !== undefined;
     this.clusterBytes = clusterBytes;
     const l1 = readTable(file, header.l1Offset, header.l1Entries * 8);
     const refcountTable = readTable(

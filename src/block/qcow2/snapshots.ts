@@ -7,8 +7,9 @@
  * 28 extra data: bytes of machine state (8), capacity (8)   then id and name, padded to 8
  * ```
  */
+import { VivariumError } from '../../util/mod.ts';
 import type { RandomAccessFile } from '../random-access-file.ts';
-import { corrupt, type Qcow2Header } from './header.ts';
+import { checkSizes, corrupt, type Qcow2Header, readHeader } from './header.ts';
 
 const FIXED_BYTES = 40;
 const MAX_EXTRA_BYTES = 1024;
@@ -20,6 +21,8 @@ export interface Qcow2Snapshot {
   readonly createdAt: number;
   /** of the machine's memory, where that was saved too */
   readonly stateBytes: number;
+  /** capacity of the disk then; older images do not tell */
+  readonly bytes: number | undefined;
   readonly l1Offset: number;
   readonly l1Entries: number;
 }
@@ -54,10 +57,34 @@ export function readSnapshots(file: RandomAccessFile, header: Qcow2Header): Snap
       name: text(extraBytes + idBytes, nameBytes),
       createdAt: fixed.getUint32(16),
       stateBytes: extraBytes >= 8 ? Number(extra.getBigUint64(0)) : fixed.getUint32(32),
+      bytes: extraBytes >= 16 ? Number(extra.getBigUint64(8)) : undefined,
       l1Offset: Number(fixed.getBigUint64(0)),
       l1Entries: fixed.getUint32(8),
     });
     at += Math.ceil((FIXED_BYTES + rest.length) / 8) * 8;
   }
   return { snapshots, bytes: at - header.snapshotsOffset };
+}
+
+/** The header of the disk as it was at the snapshot of this name, or of this id. Throws `disk-snapshots`, `disk-corrupt`. */
+export function headerOfSnapshot(file: RandomAccessFile, wanted: string): Qcow2Header {
+  const header = readHeader(file);
+  const { snapshots } = readSnapshots(file, header);
+  const found =
+    snapshots.find(({ name }) => name === wanted) ?? snapshots.find(({ id }) => id === wanted);
+  if (found === undefined) throw noSnapshot(file.name, wanted);
+  const { l1Offset, l1Entries, bytes = header.bytes } = found;
+  if (l1Offset % 2 ** header.clusterBits !== 0 || l1Offset > Number.MAX_SAFE_INTEGER) {
+    throw corrupt(file.name, 'the place of a snapshot cannot be');
+  }
+  const then = { ...header, l1Offset, l1Entries, bytes };
+  checkSizes(file.name, then);
+  return then;
+}
+
+export function noSnapshot(name: string, wanted: string): VivariumError {
+  return new VivariumError(
+    'disk-snapshots',
+    `the disk image ${name} has no snapshot ${JSON.stringify(wanted)}; viv disk info lists those it has`,
+  );
 }

@@ -42,6 +42,7 @@ export function addDiskCommand(program: Command): void {
     .option('--format <format>', 'format of the new image: raw or qcow2')
     .option('--cluster-size <size>', '512 to 2M; 64K by default')
     .option('--compress', 'compress the clusters (qcow2)', false)
+    .option('--snapshot <name>', 'the disk as it was at an internal snapshot, by name or number')
     .action(async (from: string, to: string, options) => {
       (await import('./convert.ts')).convertDisk(from, to, options);
     });

@@ -10,6 +10,7 @@ export interface ConvertOptions {
   readonly format?: string;
   readonly clusterSize?: string;
   readonly compress: boolean;
+  readonly snapshot?: string;
 }
 
 /** `viv disk convert FROM TO`: a copy of the disk that stands on no other image. */
@@ -23,7 +24,11 @@ export function convertDisk(from: string, to: string, options: ConvertOptions): 
     options.clusterSize === undefined ? undefined : parseClusterBits(options.clusterSize);
   const progress = new Progress();
   withLock(from, 'read', source, () => {
-    const disk = openImage(host, from, { readOnly: true, format: source });
+    const disk = openImage(host, from, {
+      readOnly: true,
+      format: source,
+      snapshot: options.snapshot,
+    });
     try {
       const target = files.create(to);
       try {

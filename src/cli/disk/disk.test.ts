@@ -98,6 +98,7 @@ describe('viv disk', { timeout: 600_000 }, () => {
       /of the kind VMDK, which Vivarium does not read/,
     ],
     ['a damaged header', ['info', '@damaged'], /is damaged: its cluster size 2\^0 cannot be/],
+    ['a snapshot that is not', ['convert', '@', '@.new', '--snapshot', 'x'], /has no snapshot "x"/],
     ['an unknown command', ['destroy', '@'], /unknown command 'destroy'/],
   ];
   for (const [what, words, sentence] of refusals) {
@@ -134,7 +135,7 @@ describe('viv disk', { timeout: 600_000 }, () => {
     const cases: [string, RegExp][] = [
       ['/no/disk', /cannot open for writing the disk image \/no\/disk|\/no\/disk: there is no/],
       [qcow2, /lost\.qcow2 stands on another image: cannot read .*\/gone: there is no such file/],
-      [`${place.kernel},bus=scsi`, /bus/],
+      [`${place.kernel},bus=scsi`, /kernel, bus: must be virtio, nvme or ide$/m],
       [`${place.kernel},format=vdi`, /format/],
       [`${place.kernel},serial=${'x'.repeat(21)}`, /serial: must be 1 to 20 plain characters/],
       [`${place.kernel},colour=red`, /A disk has no option "colour=red"/],

@@ -5,14 +5,17 @@ import { buildDebianImage } from '../../platform/node/image/mod.ts';
 import { VivariumError } from '../../util/mod.ts';
 import { formatFor } from '../disk/image-host.ts';
 import { parseDiskSize } from '../disk/size.ts';
+import { EXIT_OK } from '../exit-code.ts';
+import { say } from '../messages.ts';
 import { ProgressBar } from '../progress-bar.ts';
+import { SignalWatch } from '../signals.ts';
 import type { BuildOptions } from './command.ts';
 
 /** A system with a kernel takes half of this; less is a slip of the pen. */
 const LEAST_BYTES = 1 << 30;
 
-/** `viv image build DISTRIBUTION` */
-export async function buildImage(distribution: string, options: BuildOptions): Promise<void> {
+/** `viv image build DISTRIBUTION`; returns the exit code. */
+export async function buildImage(distribution: string, options: BuildOptions): Promise<number> {
   if (distribution !== 'debian') {
     throw invalid(`"${distribution}" is no distribution that can be built; there is debian`);
   }
@@ -39,8 +42,13 @@ export async function buildImage(distribution: string, options: BuildOptions): P
   }
   const { publicKey } = await sessionKey();
   const bar = new ProgressBar('building the image');
+  const signals = new SignalWatch(false);
+  const abort = new AbortController();
+  void signals.first.then((code) => abort.abort(code));
+  let isMade = false;
   try {
     await buildDebianImage({
+      signal: abort.signal,
       output,
       format: formatFor(output, undefined),
       bytes,
@@ -52,13 +60,21 @@ export async function buildImage(distribution: string, options: BuildOptions): P
       mirror,
       progress: (what, done) => bar.show(what, done),
     });
+    isMade = true;
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
   } finally {
     bar.close();
+  }
+  if (!isMade) {
+    say('interrupted; no image was made');
+    return abort.signal.reason as number;
   }
   const result = { image: output, distribution, release, bytes, fileBytes: statSync(output).size };
   process.stdout.write(
     json ? `${JSON.stringify(result)}\n` : `${output} is ready; boot it with: viv run ${output}\n`,
   );
+  return EXIT_OK;
 }
 
 function invalid(message: string): VivariumError {

@@ -19,7 +19,7 @@ export interface BuildOptions {
 }
 
 /** Adds `viv image` and what is below it. */
-export function addImageCommand(program: Command): void {
+export function addImageCommand(program: Command, ended: (code: number) => void): void {
   const image = program
     .command('image')
     .description('make disk images of systems')
@@ -42,7 +42,7 @@ export function addImageCommand(program: Command): void {
     .option('--json', 'tell the result as JSON', false)
     .addHelpText('after', buildHelp)
     .action(async (distribution: string, options: BuildOptions) => {
-      await (await import('./build.ts')).buildImage(distribution, options);
+      ended(await (await import('./build.ts')).buildImage(distribution, options));
     });
 }
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { type MachineConsole, VivariumError, why } from '../../client/mod.ts';
 import type { Departure, Serial } from './serial.ts';
 
@@ -32,7 +33,9 @@ export class SocketSerial implements Serial {
     try {
       await serial.#listen();
     } catch (error) {
-      const message = `cannot listen on ${path}: ${why(error)}`;
+      // Node takes a directory that is not there for one that may not be entered.
+      const reason = existsSync(dirname(path)) ? why(error) : 'there is no such directory';
+      const message = `cannot listen on ${path}: ${reason}`;
       throw new VivariumError('serial-unusable', message, { cause: error });
     }
     process.on('exit', serial.#remove);

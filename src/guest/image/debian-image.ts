@@ -86,12 +86,15 @@ Accept=yes
 WantedBy=sockets.target
 `;
 
+/** As with any SSH server, a session outlives a process that ran out of memory, and daemons outlive the session. */
 const vsockService = `[Unit]
 Description=SSH session on vsock
 
 [Service]
 ExecStart=-/usr/sbin/sshd -i
 StandardInput=socket
+KillMode=process
+OOMPolicy=continue
 `;
 
 /** Mounts the folders that the host shares, as our own guest does; its shell has to know `printf '\\x41'`. */

@@ -1,37 +1,22 @@
-import { parseArgs } from 'node:util';
+/** What the fuzzers of disks and of virtio share. */
 import { generator } from '../../disks/random.ts';
 
 export type Random = (limit: number) => number;
 
-/**
- * Runs `round` with one seed after the other for `--seconds`, from `--seed` on. A failure tells its seed.
- * `what` names what is counted by the number that a round returns.
- */
-export function fuzzRounds(what: string, round: (random: Random) => number): void {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string', default: '20' },
-      seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    },
-  });
-  let seed = Number(values.seed);
-  let count = 0;
-  const end = performance.now() + Number(values.seconds) * 1000;
-  while (performance.now() < end) {
+/** A round that takes longer has met endless work; seconds of a busy host. */
+const PATIENCE = 20;
+
+/** A round that its seed determines. */
+export function seeded(round: (random: Random) => number): (seed: number) => number {
+  return (seed) => {
+    const random = generator(Math.imul(seed + 1, 0x9e37_79b1));
+    for (let warm = 0; warm < 10; warm++) random(2);
     const start = performance.now();
-    try {
-      const random = generator(Math.imul(seed + 1, 0x9e37_79b1));
-      for (let warm = 0; warm < 10; warm++) random(2);
-      count += round(random);
-    } catch (error) {
-      console.error(`failed with --seed ${seed}`);
-      throw error;
-    }
+    const count = round(random);
     const seconds = (performance.now() - start) / 1000;
-    if (seconds > 20) throw new Error(`seed ${seed} took ${seconds.toFixed(1)} seconds`);
-    seed = (seed + 1) >>> 0;
-  }
-  console.log(`${count} ${what}, last seed ${seed - 1}: nothing found`);
+    if (seconds > PATIENCE) throw new Error(`seed ${seed} took ${seconds.toFixed(1)} seconds`);
+    return count;
+  };
 }
 
 export function pick<T>(random: Random, from: readonly T[]): T {

@@ -2,9 +2,15 @@
  * Boots the default guest many times in a row, from nothing to the prompt and off again, and says
  * how it went: `npm run soak:boots [COUNT]`, 20 unless told. Ends with 1 if a boot failed.
  */
+import { readCommandLine, readNumber } from '../../command-line.ts';
 import { runViv } from '../session.ts';
 
-const count = Number(process.argv[2] ?? 20);
+const help = `Usage: npm run soak:boots [-- COUNT]
+
+Boots the default guest COUNT times, 20 unless told, and says how it went. Ends with 1 if a boot failed.
+`;
+const { positionals } = readCommandLine(help, { allowPositionals: true });
+const count = readNumber(positionals[0] ?? '20', 'COUNT');
 const toPrompt: number[] = [];
 let failures = 0;
 

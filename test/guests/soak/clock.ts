@@ -2,11 +2,18 @@
  * Compares the default guest's clock with the host's over a minute of idling and a minute of work:
  * `npm run soak:clock [SECONDS]`. Ends with 1 if it strays by more than one per cent.
  */
+import { readCommandLine, readNumber } from '../../command-line.ts';
 import { Drift } from '../drift.ts';
 import { runViv } from '../session.ts';
 
 const LIMIT = 0.01;
-const seconds = Number(process.argv[2] ?? 60);
+const help = `Usage: npm run soak:clock [-- SECONDS]
+
+Compares the default guest's clock with the host's over SECONDS of idling and SECONDS of work, 60 unless told.
+Ends with 1 if it strays by more than one per cent.
+`;
+const { positionals } = readCommandLine(help, { allowPositionals: true });
+const seconds = readNumber(positionals[0] ?? '60', 'SECONDS');
 let isGood = true;
 
 await using viv = runViv([]);

@@ -8,19 +8,27 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { buildImage } from '../../../bench/image/build.ts';
 import { cpuSeconds, residentMebibytes } from '../../../bench/machines/process-usage.ts';
 import { defaultGuest } from '../../../src/platform/node/mod.ts';
+import { readCommandLine, readNumber } from '../../command-line.ts';
 import { binViv, Session } from '../session.ts';
 
-const { values } = parseArgs({
+const help = `Usage: npm run soak [-- options]
+
+Mixed work in one guest, and a report of its health. Ends with 1 if something is not as it should be.
+
+  --minutes N     for so long; 30
+  --engine NAME   bt, interp or reference; auto
+  --help          prints this help
+`;
+const { values } = readCommandLine(help, {
   options: {
     minutes: { type: 'string', default: '30' },
     engine: { type: 'string', default: 'auto' },
   },
 });
-const minutes = Number(values.minutes);
+const minutes = readNumber(values.minutes, '--minutes');
 /** A task that takes longer hangs; seconds of a host that may be busy. */
 const PATIENCE = 1200;
 /** How much more memory the host may give at the end than in the first two thirds, in MiB. */

@@ -16,7 +16,7 @@ import {
   sourcesOfRelease,
 } from '../../../guest/mod.ts';
 import { VivariumError } from '../../../util/mod.ts';
-import { NodeFiles, nodeCodecs } from '../disk/mod.ts';
+import { NodeFiles, nodeCodecs, reasonOf } from '../disk/mod.ts';
 import { readHostSources } from './host-sources.ts';
 import { requirePrograms, runTool } from './tools.ts';
 
@@ -30,6 +30,8 @@ export interface DebianBuild extends DebianImageOptions {
   readonly mirror?: string | undefined;
   /** told what is done, and how much of all is done, from 0 to 1 */
   readonly progress: (what: string, done: number) => void;
+  /** gives the work up; nothing stays behind */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What mmdebstrap says, and how much of the whole is done then, by how long things usually take. */
@@ -66,7 +68,9 @@ export async function buildDebianImage(build: DebianBuild): Promise<void> {
     const disk = join(work, 'disk.raw');
     await makeFilesystem(build, work, archive, disk);
     rmSync(archive);
+    build.signal?.throwIfAborted();
     const finished = build.format === 'raw' ? disk : toQcow2(disk, join(work, 'disk'), build);
+    build.signal?.throwIfAborted();
     await rename(finished, output);
     build.progress('done', 1);
   } finally {
@@ -92,10 +96,9 @@ async function requireUserNamespaces(): Promise<void> {
 /** A directory beside the output, so that the image need not be copied to its place. */
 function makeWorkDirectory(output: string): string {
   try {
-    mkdirSync(dirname(output), { recursive: true });
     return mkdtempSync(join(dirname(output), `.${basename(output)}.build-`));
   } catch (error) {
-    const message = `cannot write to ${dirname(output)}: ${(error as Error).message}`;
+    const message = `cannot write to ${dirname(output)}: ${reasonOf(error)}`;
     throw new VivariumError('image-unwritable', message, { cause: error });
   }
 }
@@ -134,6 +137,7 @@ async function bootstrap(build: DebianBuild, work: string, archive: string): Pro
     ],
     'cannot build the system',
     {
+      signal: build.signal,
       onLine: (line) => {
         const stage = STAGES.find(([says]) => says.test(line));
         if (stage !== undefined) build.progress(stage[1], stage[2]);
@@ -153,7 +157,7 @@ function writeSources(work: string, sources: readonly string[]): string[] {
 }
 
 async function makeFilesystem(
-  { bytes }: DebianBuild,
+  { bytes, signal }: DebianBuild,
   work: string,
   archive: string,
   disk: string,
@@ -177,7 +181,7 @@ async function makeFilesystem(
   const shell = ['sh', '-c', script] as const;
   const command = isRoot ? shell : (['fakeroot', '--', ...shell] as const);
   try {
-    await runTool(command, 'cannot make the file system');
+    await runTool(command, 'cannot make the file system', { signal });
   } catch (error) {
     const said = String((error as Error).cause ?? '');
     if (!/No space left|Could not allocate/i.test(said)) throw error;

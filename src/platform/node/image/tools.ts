@@ -37,9 +37,11 @@ export interface ToolOptions {
   /** gets each line of standard error */
   readonly onLine?: (line: string) => void;
   readonly env?: Readonly<Record<string, string>>;
+  /** ends the program early, with time to put away what it has begun */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a program to its end; rejects with what it said last if it fails. */
+/** Runs a program to its end; rejects with the reason that it gave if it fails. */
 export async function runTool(
   command: readonly [program: string, ...arguments_: readonly string[]],
   what: string,
@@ -50,10 +52,13 @@ export async function runTool(
   const environment = { ...process.env, ...options.env };
   const child = spawn(path, arguments_, {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // A terminal's Ctrl-C reaches us alone: we end the program and all that it started.
+    detached: true,
     env: { ...environment, LC_ALL: 'C', PATH: [environment.PATH, ...MORE_PLACES].join(delimiter) },
   });
-  const end = () => child.kill('SIGTERM');
+  const end = () => endGroup(child.pid);
   process.on('exit', end);
+  options.signal?.addEventListener('abort', end);
   const said: string[] = [];
   let rest = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -72,11 +77,28 @@ export async function runTool(
   try {
     const code = await promise;
     if (code === 0) return;
-    const error = said.findLast((line) => /^E:|error|cannot|could not|fail/i.test(line));
-    const reason = error ?? said.at(-1) ?? `${program} ended with code ${code}`;
-    const message = `${what}: ${reason.replace(/^E:\s*/, '')}`;
-    throw new VivariumError('tool-failed', message, { cause: said.join('\n') });
+    options.signal?.throwIfAborted();
+    const reason = reasonAmong(said) ?? `${program} ended with code ${code}`;
+    throw new VivariumError('tool-failed', `${what}: ${reason}`, { cause: said.join('\n') });
   } finally {
     process.off('exit', end);
+    options.signal?.removeEventListener('abort', end);
+  }
+}
+
+/** The line that says why: of errors in Debian's manner the first, for what follows comes of it. */
+export function reasonAmong(lines: readonly string[]): string | undefined {
+  const first = lines.find((line) => /^E:/.test(line));
+  const other = lines.findLast((line) => /error|cannot|could not|fail/i.test(line));
+  return (first ?? other ?? lines.at(-1))?.replace(/^E:\s*/, '').replace(/\s+/g, ' ');
+}
+
+/** Ends a program that was started with a process group of its own, and what it started. */
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    // They have ended already.
   }
 }

@@ -3,8 +3,9 @@
  * line end, and reads `OK PORT`, the port at this end; from there on it is connected with the guest. If nobody listens in the
  * guest, the connection is closed instead. (The convention is Firecracker's.)
  */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { VivariumError } from '../../../util/mod.ts';
 import type { HostPipe, VsockHub } from '../../../vsock/mod.ts';
 import { reasonOf } from '../disk/mod.ts';
@@ -70,7 +71,10 @@ async function isDead(path: string): Promise<boolean> {
 
 function refusal(path: string, error: unknown): VivariumError {
   const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-  const reason = isTaken ? 'there is such a file already' : reasonOf(error);
+  // Node takes a directory that is not there for one that may not be entered.
+  const isNowhere = !existsSync(dirname(path));
+  const known = isTaken ? 'there is such a file already' : 'there is no such directory';
+  const reason = isTaken || isNowhere ? known : reasonOf(error);
   return new VivariumError('vsock-unusable', `cannot listen on ${path}: ${reason}`, {
     cause: error,
   });
