@@ -58,7 +58,7 @@ const subjects: Record<string, () => Session> = {
   ...(peer === undefined ? {} : { qemu: () => new Session(qemu, qemuArguments) }),
 };
 const mounts: Readonly<Record<string, string>> = {
-  vivarium: 'mountpoint -q /work', // the start-up mounts what -v shares
+  vivarium: "grep -q ' /work ' /proc/mounts", // the start-up mounts what -v shares
   qemu: 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=1048576 viv0 /work',
 };
 
