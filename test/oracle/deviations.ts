@@ -1,15 +1,10 @@
+import { AC, GP, PF, SSF as SS, UD, XM } from '../../src/x86/fault.ts';
 import { MAX_INSTRUCTION_BYTES } from '../../src/x86/mod.ts';
 import type { Outcome } from './case.ts';
 import type { GeneratedCase } from './generate.ts';
 import { reachOf } from './knowledge.ts';
 import { CODE_END, WIRE } from './layout.ts';
 
-const UD = 6;
-const GP = 13;
-const AC = 17;
-const SS = 12;
-const PF = 14;
-const XM = 19;
 const FSW_ES = 0x80;
 
 /**

@@ -1,3 +1,4 @@
+import { GP, PF, SSF as SS, UD, XM } from '../../src/x86/fault.ts';
 import type { Outcome } from './case.ts';
 import { type Decoded, decodeAt } from './decoded.ts';
 import { isAtEnd, isX87Store } from './deviations.ts';
@@ -12,11 +13,6 @@ import { isPrefix } from './raw.ts';
  * a host by AMD none of this applies.
  */
 
-const UD = 6;
-const SS = 12;
-const GP = 13;
-const PF = 14;
-const XM = 19;
 const FSW_ES = 0x80;
 const MXCSR_FLAGS = 0x3f;
 const FSW_TOP = 0x3800;

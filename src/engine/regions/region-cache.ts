@@ -8,14 +8,12 @@ import type { RegionGraph } from './graph.ts';
 import type { JumpProfiles } from './profile.ts';
 import type { RegionTrace } from './trace.ts';
 import { translateRegion } from './translate.ts';
-import { VolatileCode } from './volatile-code.ts';
+import { CHUNK_BITS, VolatileCode } from './volatile-code.ts';
 
 const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
 const PROFILE_EXITS = 200;
-/** Heat is counted for pieces of code of this size: a region covers about as much. */
-const CHUNK_BITS = 9;
 
 /** When and how much is translated. */
 export interface RegionPolicy extends RegionLimits {

@@ -1,5 +1,5 @@
-/** Code is remembered by pieces of this size. */
-const CHUNK_BITS = 9;
+/** Heat and changes of code are remembered by pieces of this size: a region covers about as much. */
+export const CHUNK_BITS = 9;
 /** What has changed this often is left to its own regions. */
 const OFTEN = 2;
 /** Its heat is asked for so many times over, at most. */
