@@ -266,6 +266,7 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
       STATE.interruptPending,
       interrupts.hasInterrupt() || nmiBlocked(state) ? ATTENTION : 0,
     );
+    this.#forgetDelivery();
     return delivered;
   }
 
@@ -288,7 +289,15 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     const bits = state.get32(STATE.pendingDebug);
     state.set32(STATE.pendingDebug, 0);
     this.count('debug trap');
-    return deliverDebugTrap(this, bits, state.get64(STATE.rip)) === 'delivered';
+    const delivered = deliverDebugTrap(this, bits, state.get64(STATE.rip)) === 'delivered';
+    this.#forgetDelivery();
+    return delivered;
+  }
+
+  /** What an event's delivery pushes onto a watched stack is no data breakpoint; a watched task may be entered. */
+  #forgetDelivery(): void {
+    const { state } = this;
+    state.set32(STATE.pendingDebug, state.get32(STATE.pendingDebug) & DR6_TASK_SWITCH);
   }
 
   /**
@@ -308,9 +317,8 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     const completed = instruction();
     if (completed === undefined) return false;
     const entered = state.get32(STATE.deliveries) !== deliveries || state.cpl < cpl;
-    if (!completed || entered) {
-      state.set32(STATE.pendingDebug, state.get32(STATE.pendingDebug) & DR6_TASK_SWITCH);
-    } else if (this.behindStackLoad()) {
+    if (!completed || entered) this.#forgetDelivery();
+    else if (this.behindStackLoad()) {
       // A load of SS holds its traps back until the next instruction. SDM Vol. 3A, 6.8.3.
       this.heldDebug = state.get32(STATE.pendingDebug);
       state.set32(STATE.pendingDebug, 0);
@@ -331,7 +339,9 @@ export abstract class BaseVcpu implements Cpu, Vcpu {
     const fault = this.#stackFault(raised, rip);
     this.count(`exception ${fault.vector}`);
     this.lastFault = { vector: fault.vector, errorCode: fault.errorCode, rip };
-    return deliverFault(this, fault, rip) === 'delivered';
+    const delivered = deliverFault(this, fault, rip) === 'delivered';
+    this.#forgetDelivery();
+    return delivered;
   }
 
   /** #SS(0) in place of #GP(0) when an address of the stack was not canonical. */

@@ -2,7 +2,8 @@
 
 Runs under `unshare -n`. Frames of a tap device go to standard output and come from standard input, each behind its
 length (2 bytes, little-endian, header included) and the 10 bytes of a virtio-net header. The scenario named runs beside
-that; its result, one line of JSON, goes to standard error at the end.
+that. Standard error has an empty line when the scenario is ready for the other side, then its result, a line of JSON.
+The station stays on the wire until its standard input ends.
 """
 
 import fcntl, hashlib, json, os, socket, struct, subprocess, sys, threading, time
@@ -42,7 +43,7 @@ def read_whole(count):
     while len(data) < count:
         part = os.read(0, count - len(data))
         if not part:
-            os._exit(3)
+            os._exit(0)
         data += part
     return data
 
@@ -54,6 +55,10 @@ def inward():
             os.write(tap, read_whole(count))
         except OSError:
             pass  # the kernel refuses a frame
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
 
 
 def connect(port, family=socket.AF_INET):
@@ -124,10 +129,10 @@ def sequence():
 def serve():
     """Answers the connections that come in by the forwarded port."""
     server = socket.create_server(("0.0.0.0", 80), backlog=4096)
+    say("")
     for _ in range(settings["count"]):
         stream, _ = server.accept()
         threading.Thread(target=lambda s=stream: (s.sendall(s.recv(8, socket.MSG_WAITALL)), s.close())).start()
-    time.sleep(1)
     return {"good": settings["count"]}
 
 
@@ -139,8 +144,11 @@ def refused():
         return {"error": error.errno}
 
 
-for work in (outward, inward):
-    threading.Thread(target=work, daemon=True).start()
+wire = [threading.Thread(target=work, daemon=True) for work in (outward, inward)]
+for work in wire:
+    work.start()
+if scenario != "serve":
+    say("")
 result = {"download": download, "upload": upload, "many": many, "sequence": sequence, "serve": serve, "refused": refused}[scenario]()
-print(json.dumps(result), file=sys.stderr, flush=True)
-os._exit(0)
+say(json.dumps(result))
+wire[1].join()

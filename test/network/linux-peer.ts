@@ -1,6 +1,8 @@
 /** The user-mode network with this host's own Linux as its guest, over a wire that may be bad. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import {
   type FrameOffload,
   type GsoKind,
@@ -116,21 +118,25 @@ class PipeLink implements Link {
   }
 }
 
-/** Runs a scenario of `linux-peer.py` and returns its result; `meanwhile` gets the ports that lead to the peer. */
+export interface Attendance {
+  /** Runs beside the scenario, from when it is ready; gets the ports that lead to the peer. */
+  meanwhile?(network: UserNetwork, ports: number[]): Promise<void> | void;
+  /** Runs when the scenario has its result, with the peer still on the wire. */
+  afterwards?(network: UserNetwork): Promise<void>;
+}
+
+/** Runs a scenario of `linux-peer.py` and returns its result. */
 export async function runScenario(
   name: string,
   settings: Record<string, unknown>,
   wire: WireSettings = {},
-  meanwhile: (network: UserNetwork, ports: number[]) => Promise<void> | void = () => {},
+  { meanwhile, afterwards }: Attendance = {},
 ): Promise<Record<string, unknown>> {
-  const words = [
-    '-n',
-    'python3',
-    HELPER,
-    name,
-    JSON.stringify({ ...settings, offload: wire.offload }),
-  ];
-  const child = spawn('unshare', words, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const words = JSON.stringify({ ...settings, offload: wire.offload });
+  const child = spawn('unshare', ['-n', 'python3', HELPER, name, words], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close');
   const config = parseNetwork('user', wire.forwards ?? []);
   if (config === undefined) throw new Error('no network');
   const network = new UserNetwork({
@@ -142,17 +148,24 @@ export async function runScenario(
   });
   try {
     const ports = (await network.open()).map(({ hostPort }) => hostPort);
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      said += text;
-    });
-    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-    await meanwhile(network, ports);
-    const code = await ended;
-    if (code !== 0) throw new Error(`the peer ended with code ${code}: ${said}`);
-    return JSON.parse(said) as Record<string, unknown>;
+    const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+    const said: string[] = [];
+    const nextLine = async () => {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`the peer ended: ${said.join('\n')}`);
+      said.push(value);
+      return value;
+    };
+    // Anything else than the two lines that a scenario says is Python's report of an exception.
+    const line = await nextLine();
+    if (line !== '') for (;;) await nextLine();
+    const [result] = await Promise.all([nextLine(), meanwhile?.(network, ports)]);
+    if (!result.startsWith('{')) for (;;) await nextLine();
+    await afterwards?.(network);
+    return JSON.parse(result) as Record<string, unknown>;
   } finally {
     child.kill('SIGKILL');
+    await ended;
     network.close();
   }
 }

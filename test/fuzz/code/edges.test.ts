@@ -221,6 +221,20 @@ for (const name of ENGINES) {
       assert.equal(ending.exit, 'budget');
     });
 
+    test('what an exception pushes onto a watched stack is no data breakpoint', () => {
+      const ending = run(machine, {
+        paging: false,
+        start: CODE,
+        code: [[CODE, '0f0b']],
+        enter: (state) => {
+          state.set64(STATE.dr, BigInt(DATA + PAGE - 8));
+          state.set64(STATE.dr + 7 * 8, 0xd_0401n);
+        },
+      });
+      assert.equal(ending.exit, 'halt');
+      assert.equal(rip(ending) >> 5n, BigInt(HANDLERS + 6 * HANDLER_BYTES) >> 5n);
+    });
+
     test('an instruction that ends where there is no memory is undefined, like those that begin there', () => {
       const end = RAM_BYTES;
       const ending = run(machine, { paging: false, start: end - 3, code: [[end - 3, 'b8 4433']] });
