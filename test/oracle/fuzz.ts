@@ -146,7 +146,7 @@ function huntAll(
   const seconds = (performance.now() - start) / 1000;
   console.log(
     `${processor.name} beside ${native.name}: ${result.cases} cases over ${templates.length} forms, seed ${seed}, ` +
-      `${result.different} differ in ${result.failures.length} ways; ${seconds.toFixed(1)} s`,
+      `${result.different} differ in ${result.failures.length} ways, ${result.unsteady} until asked again; ${seconds.toFixed(1)} s`,
   );
   process.exitCode = result.different === 0 ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-import { GP, PF, SSF as SS, UD, XM } from '../../src/x86/fault.ts';
+import { BR, GP, PF, SSF as SS, UD, XM } from '../../src/x86/fault.ts';
 import type { Outcome } from './case.ts';
 import { type Decoded, decodeAt } from './decoded.ts';
 import { isAtEnd, isX87Store } from './deviations.ts';
@@ -15,6 +15,8 @@ import { isPrefix } from './raw.ts';
 
 const FSW_ES = 0x80;
 const MXCSR_FLAGS = 0x3f;
+const MXCSR_UE = 0x10;
+const MXCSR_PE = 0x20;
 const FSW_TOP = 0x3800;
 const RCX = 1;
 const RSP = 4;
@@ -38,8 +40,11 @@ export function intelDeviation(
     return 'AMD takes 66 before a near branch of 64-bit code for a size of 16 bits, Intel ignores it';
   }
   const samePlace = expected.state.rip === actual.state.rip;
-  if (/^cmps/.test(name) && samePlace && faults(expected) && faults(actual)) {
-    return 'which of the operands of CMPS is read first is up to the processor';
+  if (/^(cmps|movs)b?$/.test(name) && samePlace && faults(expected) && faults(actual)) {
+    return 'which of the operands of CMPS and MOVS is looked at first is up to the processor';
+  }
+  if (name === 'bound' && samePlace && expected.vector === BR && faults(actual)) {
+    return 'Intel compares with the lower bound before it reads the upper';
   }
   if (expected.vector === XM && faults(actual) && name === 'vcvtps2ph') {
     return 'Intel raises an unmasked exception of the conversion before the fault of the store';
@@ -88,6 +93,11 @@ export function forgiveIntel(
   if (each.templates.length === 1) forgiveNans(each, want, got);
   if (each.instructions.some((bytes) => countsNarrowly(bytes, each.bits))) {
     for (const register of [RCX, RSI, RDI]) forgiveUpperHalf(want, got, register);
+  }
+  // Intel finds an unmasked underflow inexact by the denormal result, AMD by the one before it was denormalized
+  const underflows = expected.vector === XM && (want.mxcsr & got.mxcsr & MXCSR_UE) !== 0;
+  if (underflows && stoppedAt(each, expected)?.template.instruction.name === 'vcvtps2ph') {
+    got.mxcsr |= want.mxcsr & MXCSR_PE;
   }
   if (!faults(expected)) return;
   const stopped = stoppedAt(each, expected);
@@ -211,7 +221,7 @@ function enterMmx(state: ProcessorState): void {
  * halves when the vectors have 128 bits.
  */
 function forgiveGather(
-  { code }: GeneratedCase,
+  { code, bits }: GeneratedCase,
   at: number,
   want: ProcessorState,
   got: ProcessorState,
@@ -223,7 +233,7 @@ function forgiveGather(
     number,
     number,
   ];
-  const mask = WIRE.ymm + 32 * ((~wvlp >> 3) & 15);
+  const mask = WIRE.ymm + 32 * ((~wvlp >> 3) & (bits === 64 ? 15 : 7));
   const destination = WIRE.ymm + 32 * (((modrm >> 3) & 7) | ((~rxb >> 4) & 8));
   const take = (from: number, bytes: number) =>
     got.bytes.set(want.bytes.subarray(from, from + bytes), from);

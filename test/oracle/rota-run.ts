@@ -8,6 +8,7 @@ export async function runRota(seconds: number, firstSeed: number): Promise<numbe
   const start = performance.now();
   const compared = new Map<string, number>();
   let different = 0;
+  let unsteady = 0;
   let turn = 0;
   const next = (): Errand => {
     const seed = (firstSeed + Math.floor(turn / ROTA.length)) >>> 0;
@@ -23,6 +24,7 @@ export async function runRota(seconds: number, firstSeed: number): Promise<numbe
       const what = `${errand.engine}, ${errand.bits} bits${errand.raw ? ', random bytes' : ''}`;
       compared.set(what, (compared.get(what) ?? 0) + errand.cases);
       different += report.different;
+      unsteady += report.unsteady;
       if (failures.length > 0) console.log(`${command(errand)}\n${failures.join('\n')}`);
     }
     await worker.terminate();
@@ -32,7 +34,7 @@ export async function runRota(seconds: number, firstSeed: number): Promise<numbe
   for (const [what, count] of compared) console.log(`${String(count).padStart(10)}  ${what}`);
   console.log(
     `${total} comparisons with the host's processor in ${elapsed().toFixed(0)} s ` +
-      `(${((total / elapsed()) * 3.6e-3).toFixed(1)} million an hour), ${different} differ`,
+      `(${((total / elapsed()) * 3.6e-3).toFixed(1)} million an hour), ${different} differ, ${unsteady} did until the host was asked again`,
   );
   return different;
 }

@@ -23,10 +23,10 @@ parentPort?.on('message', (errand: Errand) => {
   processors.set(engine, processor);
   const templates = usable[bits];
   const make = (number: number) => generateRawCase(seed, number, native.features, bits);
-  const { different, failures } = hunt({
+  const { different, unsteady, failures } = hunt({
     ...{ native, processor, seed, from: 0, count: cases, bits, templates, company: templates },
     ...(raw ? { make } : {}),
   });
   const texts = failures.slice(0, 10).map((each) => describeFailure(each, seed));
-  parentPort?.postMessage({ errand, different, failures: texts } satisfies Report);
+  parentPort?.postMessage({ errand, different, unsteady, failures: texts } satisfies Report);
 });

@@ -29,6 +29,8 @@ export interface Errand extends Turn {
 export interface Report {
   readonly errand: Errand;
   readonly different: number;
+  /** cases that differed until the host was asked again */
+  readonly unsteady: number;
   readonly failures: readonly string[];
 }
 
