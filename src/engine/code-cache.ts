@@ -198,7 +198,8 @@ export class CodeCache {
       words[map + at] = guard !== 0 ? guard : record;
       if (status !== DECODED) {
         this.#pseudo(record, status === UNDEFINED ? PSEUDO.undefined : PSEUDO.tooLong, at, 0);
-        this.#bytes[record + RECORD.length] = 1;
+        // Any byte of the longest instruction may make it another.
+        this.#bytes[record + RECORD.length] = TAIL_BYTES;
         record += RECORD.bytes;
         break;
       }

@@ -22,6 +22,7 @@ import type { CodeSource } from './regions/discover.ts';
 import { JumpProfiles } from './regions/profile.ts';
 import { DEFAULT_POLICY, RegionCache, type RegionPolicy } from './regions/region-cache.ts';
 import { RegionTrace, type TraceRequest } from './regions/trace.ts';
+import type { RegionWorkshop, WorkshopPlace } from './regions/workshop.ts';
 import { compileRoutines } from './routines.ts';
 import { shapeKeyOf } from './shape-key.ts';
 import { TLB } from './tlb-layout.ts';
@@ -41,6 +42,8 @@ export interface InterpOptions {
   readonly regions?: Partial<RegionPolicy> | undefined;
   /** keep what was translated, to show it in the statistics as `trace` */
   readonly trace?: TraceRequest | undefined;
+  /** translates regions beside the guest; without it they are made while the guest waits */
+  readonly workshop?: ((place: WorkshopPlace) => RegionWorkshop | undefined) | undefined;
   /** monotonic host nanoseconds, for the time spent translating */
   readonly now?: () => number;
 }
@@ -125,12 +128,10 @@ export class InterpVcpu extends BaseVcpu {
       compileRoutines(helpers, pool.memory, memoryPages, this.state.base),
     );
     const mmu = this.mmu;
+    const place = { memory: pool.memory, memoryPages, shared: true, helpers: signatures };
     this.handlers = new HandlerSet(
       {
-        memory: pool.memory,
-        memoryPages: pool.bytes.length / 65_536,
-        shared: true,
-        helpers: signatures,
+        ...place,
         imports: {
           vm: {
             loadSlow: (low: number, high: number, bytes: number) => mmu.loadSlow(low, high, bytes),
@@ -148,13 +149,18 @@ export class InterpVcpu extends BaseVcpu {
     this.cache.onCodeFrame = (frame) => mmu.tlb.protectFrame(frame);
     this.#profiles = new JumpProfiles(pool);
     this.#now = options.now ?? (() => 0);
+    const { workshop } = options;
     this.#regions =
       options.regions === undefined
         ? undefined
-        : new RegionCache(this.handlers, this.cache, this.#profiles, pool, {
-            ...DEFAULT_POLICY,
-            ...options.regions,
-          });
+        : new RegionCache(
+            this.handlers,
+            this.cache,
+            this.#profiles,
+            pool,
+            { ...DEFAULT_POLICY, ...options.regions },
+            workshop && ((exitTables) => workshop({ ...place, exitTables })),
+          );
     this.#trace = options.trace === undefined ? undefined : new RegionTrace(options.trace);
     if (this.#regions !== undefined) this.#regions.trace = this.#trace;
     if (this.#regions !== undefined)
@@ -463,6 +469,7 @@ export class InterpVcpu extends BaseVcpu {
       if (!hot) this.#trace?.sample(low, high, this.#slice, false);
       return;
     }
+    regions.collect(this.#now);
     const translated = regions.sample(
       page.map,
       low & 0xfff,
@@ -620,6 +627,7 @@ export class InterpVcpu extends BaseVcpu {
       regionBytesPerGuestByte: ratio(this.#regions?.wasmBytes, this.#regions?.guestBytes),
       ...(this.#trace === undefined ? {} : { trace: this.#trace.report() }),
       compileSeconds: this.#regions?.compileSeconds ?? 0,
+      workshopSeconds: this.#regions?.workshopSeconds ?? 0,
       decoded: this.cache.decoded,
       codeCacheBytes: this.cache.bytesUsed,
       codeCacheFlushes: this.cache.flushes,

@@ -5,4 +5,4 @@ import { Tlb } from './tlb.ts';
 
 /** Address space that a vCPU takes from the frame pool: its state, TLBs, and all it knows of code. */
 export const ENGINE_POOL_BYTES =
-  CODE_CACHE_BYTES + ExitTables.bytes + JumpProfiles.bytes + Tlb.bytes + 2 ** 20;
+  CODE_CACHE_BYTES + 2 * ExitTables.bytes + JumpProfiles.bytes + Tlb.bytes + 2 ** 20;

@@ -268,6 +268,7 @@ export class Board {
               ? { regions: config.eager === true ? { heat: 1, heatEach: 0, eager: true } : {} }
               : {}),
             ...(config.trace === undefined ? {} : { trace: parseTrace(config.trace) }),
+            ...(config.eager === true ? {} : { workshop: (place) => host.openWorkshop?.(place) }),
             now: () => host.now(),
           });
     this.vcpu = vcpu;

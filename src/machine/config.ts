@@ -1,4 +1,5 @@
 import type { BlockBackend, FileServer, Link } from '../bus/mod.ts';
+import type { RegionWorkshop, WorkshopPlace } from '../engine/mod.ts';
 
 export type { UserInput } from './user-input.ts';
 
@@ -92,6 +93,8 @@ export interface BoardHost {
   consoleOutput(bytes: Uint8Array): void;
   /** Fills an array with numbers that nobody can guess. */
   fillRandom?(target: Uint8Array<ArrayBuffer>): void;
+  /** who translates beside the guest; one at a time */
+  openWorkshop?(place: WorkshopPlace): RegionWorkshop | undefined;
   /** Contents of `BoardConfig.disks`; they outlive a board that is reset. */
   readonly disks?: readonly BlockBackend[];
   /** The files of `BoardConfig.folders`; they outlive a board that is reset. */

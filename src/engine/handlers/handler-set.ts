@@ -1,21 +1,17 @@
-import { FunctionWriter, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
+import { FunctionWriter, ModuleWriter } from '../../wasm/mod.ts';
 import { buildMeaning, type Encoding } from '../../x86/mod.ts';
 import { SHAPE_KEY_BITS, shapeKey, shapeOf } from '../shape-key.ts';
-import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
 import {
-  defineRuntime,
-  FIRST_HANDLER,
-  type HelperSignature,
-  importHelper,
-  importRuntime,
-} from './runtime.ts';
+  buildFunctionModule,
+  type FunctionBody,
+  type ModuleSurroundings,
+} from './function-module.ts';
+import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
+import { defineRuntime, FIRST_HANDLER, importRuntime } from './runtime.ts';
 
 /** What the runtime of every module imports. */
-export interface RuntimeHost {
+export interface RuntimeHost extends ModuleSurroundings {
   readonly memory: WebAssembly.Memory;
-  readonly memoryPages: number;
-  readonly shared: boolean;
-  readonly helpers: ReadonlyMap<string, HelperSignature>;
   readonly imports: {
     readonly vm: WebAssembly.ModuleImports;
     readonly helpers: WebAssembly.ModuleImports;
@@ -26,12 +22,6 @@ export interface RuntimeHost {
 export const FIRST_REGION = 65_536;
 export const REGION_SLOTS = 49_152;
 const TABLE_SIZE = FIRST_REGION + REGION_SLOTS;
-
-/** Types of what regions call through the table. */
-export interface RegionTypes {
-  readonly afterHelper: number;
-  readonly storeFlags: number;
-}
 
 /**
  * The handlers of a vCPU: WebAssembly functions in one table, one for each encoding and shape. The usual
@@ -81,50 +71,20 @@ export class HandlerSet {
     return found ?? this.#make(encoding, key);
   }
 
-  /**
-   * Instantiates a module of functions of the handlers' type, which go into the table from `at` on. `emit`
-   * returns their bodies; a helper it asks for is imported, nothing else is. Returns the module's bytes.
-   */
-  addFunctions(
-    at: number,
-    emit: (
-      helper: (name: string) => number,
-      handlerType: number,
-      types: RegionTypes,
-    ) => { name: string; code: Uint8Array }[],
-  ): number {
-    const module = new ModuleWriter();
-    module.importMemory(
-      'vm',
-      'memory',
-      this.#host.memoryPages,
-      this.#host.memoryPages,
-      this.#host.shared,
-    );
-    module.importTable('vm', 'table', 1);
-    const handlerType = module.type([I32, I32, I32, I32], [I32]);
-    const used = new Map<string, number>();
-    const functions = emit(
-      (name) => {
-        const known = used.get(name);
-        if (known !== undefined) return known;
-        const signature = this.#host.helpers.get(name);
-        if (signature === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);
-        const index = importHelper(module, name, signature);
-        used.set(name, index);
-        return index;
-      },
-      handlerType,
-      {
-        afterHelper: module.type([I32, I32, I32, I32, I32], [I32]),
-        storeFlags: module.type([I32, I32, I64, I64, I64], []),
-      },
-    );
-    module.addElements(
-      at,
-      functions.map(({ name, code }) => module.addFunction(handlerType, code, name)),
-    );
-    return this.#instantiate(module);
+  /** Builds and instantiates a module of one function, which goes into the table at `at`; the module's bytes. */
+  addFunction(at: number, emit: FunctionBody): number {
+    const bytes = buildFunctionModule(this.#host, at, emit);
+    this.addModule(new WebAssembly.Module(bytes), bytes.length);
+    return bytes.length;
+  }
+
+  /** Instantiates a module that `buildFunctionModule` has made, of so many bytes. */
+  addModule(module: WebAssembly.Module, bytes: number): void {
+    this.moduleBytes += bytes;
+    this.#exports = new WebAssembly.Instance(module, {
+      vm: { memory: this.#host.memory, table: this.table, ...this.#host.imports.vm },
+      helpers: this.#host.imports.helpers,
+    }).exports;
   }
 
   #make(encoding: Encoding, key: number): number {
@@ -167,16 +127,9 @@ export class HandlerSet {
     return index;
   }
 
-  /** Returns the module's size in bytes. */
-  #instantiate(module: ModuleWriter): number {
+  #instantiate(module: ModuleWriter): void {
     const bytes = module.finish({ names: true });
-    this.moduleBytes += bytes.length;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      vm: { memory: this.#host.memory, table: this.table, ...this.#host.imports.vm },
-      helpers: this.#host.imports.helpers,
-    });
-    this.#exports = instance.exports;
-    return bytes.length;
+    this.addModule(new WebAssembly.Module(bytes), bytes.length);
   }
 }
 

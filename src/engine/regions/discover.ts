@@ -8,7 +8,7 @@ import {
 import { RECORD } from '../record.ts';
 import { shapeKeyOf } from '../shape-key.ts';
 import { TLB } from '../tlb-layout.ts';
-import { analyse, type RegionBlock, type RegionGraph, type RegionInstruction } from './graph.ts';
+import { emptyBlock, type RegionBlock, type RegionDraft, type RegionInstruction } from './graph.ts';
 
 const PAGE = 4096;
 
@@ -81,7 +81,7 @@ export function discover(
   start: number,
   limits: RegionLimits,
   isLeftOut: (frame: number, inPage: number) => boolean = () => false,
-): RegionGraph | undefined {
+): RegionDraft | undefined {
   const top: CallContext = { id: 0, depth: 0, parent: undefined, returnAt: 0 };
   const read = new Map<number, RegionInstruction | undefined>();
   const pages = new Map<number, number>();
@@ -160,9 +160,9 @@ export function discover(
   if (!placed.has(keyOf(start, top))) return undefined;
   const blocks = makeBlocks(leaders, placed, callees, source);
   const root = blocks.get(keyOf(start, top)) as RegionBlock;
-  const ordered = analyse(root);
   const { ripBase, mode } = source;
-  return { root, blocks: ordered, bits: mode.bits, ripBase, pages, instructionCount: count };
+  const all = [...blocks.values()];
+  return { root, blocks: all, bits: mode.bits, ripBase, pages, instructionCount: count };
 }
 
 /** Where a call goes: its target, or the places an indirect one was seen to go to, few of them. */
@@ -229,22 +229,6 @@ function makeBlocks(
 /** Nothing is known of what runs behind it, or it must be looked up anew. */
 function endsBlock({ attributes }: Encoding): boolean {
   return attributes.has('ends') || attributes.has('serializes');
-}
-
-function emptyBlock(id: number): RegionBlock {
-  return {
-    id,
-    instructions: [],
-    taken: undefined,
-    targets: [],
-    next: undefined,
-    order: 0,
-    predecessors: [],
-    dominator: undefined,
-    dominated: [],
-    isLoop: false,
-    isMerge: false,
-  };
 }
 
 /** True when `page` takes part or may begin to: pages that share a place in the execute TLB would evict each other. */

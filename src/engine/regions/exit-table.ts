@@ -1,4 +1,3 @@
-import type { FramePool } from '../../memory/mod.ts';
 import { assert } from '../../util/mod.ts';
 
 /**
@@ -34,7 +33,7 @@ const MOST = 4096;
 /** Tables are this many entries, or a multiple. */
 const GRAIN = 16;
 
-/** The exit tables of all regions. */
+/** Room for the exit tables of the regions that one thread makes. */
 export class ExitTables {
   readonly #base: number;
   readonly #view: DataView;
@@ -44,10 +43,11 @@ export class ExitTables {
 
   static readonly bytes = ROOM;
 
-  constructor(pool: FramePool) {
-    this.#base = pool.reserve(ROOM);
-    this.#next = this.#base;
-    this.#view = pool.view;
+  /** @param base linear offset of `bytes` bytes of `memory` */
+  constructor(memory: ArrayBufferLike, base: number) {
+    this.#base = base;
+    this.#next = base;
+    this.#view = new DataView(memory);
   }
 
   /** Whether any region's table will fit. */

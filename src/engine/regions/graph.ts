@@ -43,8 +43,8 @@ export interface RegionBlock {
   isMerge: boolean;
 }
 
-/** A region: blocks in reverse postorder, the root first. */
-export interface RegionGraph {
+/** What was found of a region's code: its blocks are connected, and in no order. */
+export interface RegionDraft {
   readonly root: RegionBlock;
   readonly blocks: readonly RegionBlock[];
   /** size of the code */
@@ -54,6 +54,10 @@ export interface RegionGraph {
   /** page numbers relative to the base page that hold its code, with their frames */
   readonly pages: ReadonlyMap<number, number>;
   readonly instructionCount: number;
+}
+
+/** A region: blocks in reverse postorder, the root first. */
+export interface RegionGraph extends RegionDraft {
   /** of a region that is traced: its instructions in the order of their marks (trace.ts) */
   marks?: RegionInstruction[];
 }
@@ -66,12 +70,34 @@ export function successors(block: RegionBlock): RegionBlock[] {
   return list;
 }
 
+/** The graph of a draft, whose blocks it takes over. */
+export function completeGraph(draft: RegionDraft): RegionGraph {
+  return { ...draft, blocks: analyse(draft.root) };
+}
+
+/** A block without connections. */
+export function emptyBlock(id: number): RegionBlock {
+  return {
+    id,
+    instructions: [],
+    taken: undefined,
+    targets: [],
+    next: undefined,
+    order: 0,
+    predecessors: [],
+    dominator: undefined,
+    dominated: [],
+    isLoop: false,
+    isMerge: false,
+  };
+}
+
 /**
  * Orders the blocks reachable from `root`, finds dominators (Cooper, Harvey and Kennedy's iteration), and
  * cuts retreating edges whose target does not dominate their source: those leave the region, which makes
  * every loop that stays reducible. Returns the blocks in reverse postorder.
  */
-export function analyse(root: RegionBlock): RegionBlock[] {
+function analyse(root: RegionBlock): RegionBlock[] {
   let blocks = order(root);
   findDominators(blocks);
   let cut = false;

@@ -4,16 +4,20 @@ import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler
 import { RECORD } from '../record.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import { ExitTables, type RegionExit } from './exit-table.ts';
-import type { RegionGraph } from './graph.ts';
+import { completeGraph, type RegionDraft, type RegionGraph } from './graph.ts';
+import { packJob } from './job.ts';
 import type { JumpProfiles } from './profile.ts';
 import type { RegionTrace } from './trace.ts';
 import { translateRegion } from './translate.ts';
 import { CHUNK_BITS, VolatileCode } from './volatile-code.ts';
+import { type RegionWorkshop, regionName } from './workshop.ts';
 
 const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
 const PROFILE_EXITS = 200;
+/** Regions that a workshop is asked for at a time. */
+const MOST_ORDERS = 64;
 
 /** When and how much is translated. */
 export interface RegionPolicy extends RegionLimits {
@@ -27,12 +31,14 @@ export interface RegionPolicy extends RegionLimits {
 
 export const DEFAULT_POLICY: RegionPolicy = {
   heat: 6,
-  heatEach: 0.6,
+  heatEach: 0.4,
   eager: false,
   instructions: 250,
   pages: 4,
   callDepth: 3,
 };
+/** ... where translating takes little of the guest's time. */
+const ORDERED: Partial<RegionPolicy> = { heatEach: 0.15 };
 
 /** Samples seen of a piece of code since it was last translated, and how many are wanted. */
 interface Heat {
@@ -41,13 +47,17 @@ interface Heat {
 }
 
 interface Region {
+  /** of the job that it is made by elsewhere, else 0 */
+  readonly job: number;
   readonly index: number;
   /** record whose handler is the region, and what was there before */
   readonly record: number;
   readonly handler: number;
   /** its table of exits, and how many they are */
-  readonly exitTable: number;
-  readonly exits: number;
+  exitTable: number;
+  exits: number;
+  /** the record's handler is the region */
+  isInstalled: boolean;
   /** profiles of the indirect jumps that leave it, and how often it was made */
   readonly profiles: readonly number[];
   readonly generation: number;
@@ -77,6 +87,13 @@ export class RegionCache {
   /** table indexes of dropped regions */
   readonly #free: number[] = [];
   readonly #exitTables: ExitTables;
+  /** translates beside this thread */
+  readonly #workshop: RegionWorkshop | undefined;
+  /** regions that it works on, by job */
+  readonly #ordered = new Map<number, Region>();
+  #jobs = 0;
+  /** jobs that were asked for before everything was dropped */
+  #oldJobs = 0;
   /** called when a region goes out of use: it may be running */
   onDrop: () => void = () => {};
   /** with it, regions are marked and shown to it */
@@ -85,7 +102,9 @@ export class RegionCache {
   regionsDropped = 0;
   wasmBytes = 0;
   guestBytes = 0;
+  /** on this thread, and on the workshop's */
   compileSeconds = 0;
+  workshopSeconds = 0;
 
   constructor(
     handlers: HandlerSet,
@@ -93,13 +112,16 @@ export class RegionCache {
     profiles: JumpProfiles,
     pool: FramePool,
     policy: RegionPolicy,
+    openWorkshop?: (exitTables: number) => RegionWorkshop | undefined,
   ) {
-    this.#exitTables = new ExitTables(pool);
+    this.#exitTables = new ExitTables(pool.memory.buffer, pool.reserve(ExitTables.bytes));
+    this.#workshop = openWorkshop?.(pool.reserve(ExitTables.bytes));
     this.#profiles = profiles;
     this.#handlers = handlers;
     this.#cache = cache;
     this.#words = pool.words;
-    this.#policy = policy;
+    this.#policy =
+      this.#workshop === undefined || policy.eager ? policy : { ...policy, ...ORDERED };
     cache.ownHandler = (index) => this.#own.get(index) ?? index;
     cache.onInvalidate = (frame, offset, bytes) => this.#invalidate(frame, offset, bytes);
   }
@@ -111,7 +133,7 @@ export class RegionCache {
 
   /** Regions installed now. */
   get count(): number {
-    return this.#regions.size;
+    return this.#regions.size - this.#ordered.size;
   }
 
   /**
@@ -129,6 +151,7 @@ export class RegionCache {
   ): boolean {
     const present = this.#regions.get(record);
     if (present !== undefined) {
+      if (!present.isInstalled) return false;
       if (!this.#outgrown(present)) return true;
       this.#drop(present);
       return this.#make(offset, record, source(), now, present.generation + 1, undefined);
@@ -163,20 +186,36 @@ export class RegionCache {
   ): boolean {
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
     if (!this.#exitTables.hasRoom || this.#cache.guardedFrame(record) >= 0) return false;
+    if (this.#ordered.size >= MOST_ORDERS) return false;
     const start = now();
-    const graph = discover(source, offset, this.#policy, this.#leavesOut(source.frame(0), offset));
-    const wanted = Math.max(
-      (graph?.instructionCount ?? 0) * this.#policy.heatEach,
-      this.#policy.eager ? 0 : this.#policy.heat * this.#volatile.patience(source.frame(0), offset),
-    );
+    const draft = this.#discover(offset, source, heat);
     let done = false;
-    if (heat !== undefined && heat.seen < wanted) heat.wanted = wanted;
-    else {
-      done = graph !== undefined && this.#install(graph, record, source, generation);
+    if (draft !== undefined) {
+      done = this.#begin(draft, record, source, generation);
       if (heat !== undefined) Object.assign(heat, { seen: 0, wanted: this.#policy.heat });
     }
     this.compileSeconds += (now() - start) / 1e9;
     return done;
+  }
+
+  /** The code of a region at `offset`, unless it has not been seen enough for its size. */
+  #discover(offset: number, source: CodeSource, heat: Heat | undefined): RegionDraft | undefined {
+    const policy = this.#policy;
+    const frame = source.frame(0);
+    const leavesOut = this.#leavesOut(frame, offset);
+    if (heat === undefined || policy.eager) return discover(source, offset, policy, leavesOut);
+    const least = policy.heat * this.#volatile.patience(frame, offset);
+    if (heat.seen < least) {
+      heat.wanted = least;
+      return undefined;
+    }
+    // Looks at no more code than is paid for: most places never get hot.
+    const instructions = Math.min(policy.instructions, Math.ceil(heat.seen / policy.heatEach));
+    const draft = discover(source, offset, { ...policy, instructions }, leavesOut);
+    if (draft === undefined || draft.instructionCount < instructions) return draft;
+    if (instructions === policy.instructions) return draft;
+    heat.wanted = 2 * heat.seen;
+    return undefined;
   }
 
   /** Which code is not taken into a region that begins at `offset` of `frame`. */
@@ -189,49 +228,91 @@ export class RegionCache {
     return (other, inPage) => this.#volatile.isVolatile(other, inPage);
   }
 
-  #install(graph: RegionGraph, record: number, source: CodeSource, generation: number): boolean {
-    const first = graph.root.instructions[0];
+  /** Makes a region, or orders it. True when it is installed. */
+  #begin(draft: RegionDraft, record: number, source: CodeSource, generation: number): boolean {
+    const first = draft.root.instructions[0];
     if (first === undefined || first.bails) return false;
-    const index = this.#free.pop() ?? this.#next++;
-    if (this.trace !== undefined) graph.marks = [];
-    let exitTable = 0;
-    let exits = 0;
-    const placeExits = (list: readonly RegionExit[]): number => {
-      // A region may be emitted more than once: the last table counts.
-      if (exitTable !== 0) this.#exitTables.remove(exitTable, exits);
-      exits = list.length;
-      exitTable = this.#exitTables.add(list);
-      return exitTable;
-    };
-    const bytes = this.#handlers.addFunctions(index, (helper, handlerType, types) => {
-      const f = translateRegion(helper, handlerType, types, graph, source.record, placeExits);
-      const code = f.finish();
-      this.trace?.made(source.base, graph, graph.marks ?? [], code);
-      return [{ name: `region@${first.at.toString(16)}`, code }];
-    });
+    // What is traced is marked by this thread.
+    const workshop = this.trace === undefined ? this.#workshop : undefined;
     const region: Region = {
-      index,
+      job: workshop === undefined ? 0 : ++this.#jobs,
+      index: this.#free.pop() ?? this.#next++,
       record,
       handler: first.handler,
-      exitTable,
-      exits,
+      exitTable: 0,
+      exits: 0,
+      isInstalled: false,
       generation,
-      profiles: profilesOf(graph),
-      pages: graph.pages,
-      ranges: rangesOf(graph, source),
+      profiles: profilesOf(draft),
+      pages: draft.pages,
+      ranges: rangesOf(draft, source),
     };
     this.#regions.set(record, region);
-    this.#own.set(index, first.handler);
     for (const { frame } of region.ranges) {
       const set = this.#byFrame.get(frame) ?? new Set();
       set.add(region);
       this.#byFrame.set(frame, set);
     }
-    this.#words[(record + RECORD.handler) >> 2] = index;
+    if (workshop === undefined) this.#translate(region, completeGraph(draft), source);
+    else {
+      this.#ordered.set(region.job, region);
+      const { job: id, index } = region;
+      workshop.submit(packJob(draft, { id, index }, source.record));
+    }
+    return region.isInstalled;
+  }
+
+  #translate(region: Region, graph: RegionGraph, source: CodeSource): void {
+    if (this.trace !== undefined) graph.marks = [];
+    const placeExits = (list: readonly RegionExit[]): number => {
+      // A region may be emitted more than once: the last table counts.
+      if (region.exitTable !== 0) this.#exitTables.remove(region.exitTable, region.exits);
+      region.exits = list.length;
+      region.exitTable = this.#exitTables.add(list);
+      return region.exitTable;
+    };
+    const bytes = this.#handlers.addFunction(region.index, (helper, handlerType, types) => {
+      const f = translateRegion(helper, handlerType, types, graph, source.record, placeExits);
+      const code = f.finish();
+      this.trace?.made(source.base, graph, graph.marks ?? [], code);
+      return { name: regionName(graph.root.instructions[0]?.at ?? 0), code };
+    });
+    this.#install(region, bytes);
+  }
+
+  #install(region: Region, bytes: number): void {
+    region.isInstalled = true;
+    this.#own.set(region.index, region.handler);
+    this.#words[(region.record + RECORD.handler) >> 2] = region.index;
     this.regionsMade++;
     this.wasmBytes += bytes;
     for (const { first, end } of region.ranges) this.guestBytes += end - first;
-    return true;
+  }
+
+  /** Installs what the workshop has ready. */
+  collect(now: () => number): void {
+    const workshop = this.#workshop;
+    if (workshop === undefined || this.#ordered.size === 0) return;
+    const start = now();
+    for (let product = workshop.take(); product !== undefined; product = workshop.take()) {
+      const { id, module, bytes, exitTable, exits, seconds } = product;
+      this.workshopSeconds += seconds;
+      const region = this.#ordered.get(id);
+      if (region === undefined) {
+        // It was dropped meanwhile.
+        if (module !== undefined && id > this.#oldJobs) workshop.release(exitTable, exits);
+        continue;
+      }
+      if (module === undefined) {
+        this.#drop(region);
+        continue;
+      }
+      this.#ordered.delete(id);
+      Object.assign(region, { exitTable, exits });
+      this.#handlers.addModule(module, bytes);
+      this.#install(region, bytes);
+    }
+    this.compileSeconds += (now() - start) / 1e9;
   }
 
   /**
@@ -270,21 +351,27 @@ export class RegionCache {
   }
 
   #drop(region: Region): void {
+    this.#regions.delete(region.record);
+    for (const { frame } of region.ranges) this.#byFrame.get(frame)?.delete(region);
+    this.#free.push(region.index);
+    this.#ordered.delete(region.job);
+    if (!region.isInstalled) return;
     this.onDrop();
     const at = (region.record + RECORD.handler) >> 2;
     if (this.#words[at] === region.index) this.#words[at] = region.handler;
-    this.#regions.delete(region.record);
-    for (const { frame } of region.ranges) this.#byFrame.get(frame)?.delete(region);
     this.#own.delete(region.index);
-    this.#exitTables.remove(region.exitTable, region.exits);
-    this.#free.push(region.index);
+    if (region.job === 0) this.#exitTables.remove(region.exitTable, region.exits);
+    else this.#workshop?.release(region.exitTable, region.exits);
     this.regionsDropped++;
   }
 
   /** All records are gone. */
   clear(): void {
-    this.regionsDropped += this.#regions.size;
+    this.regionsDropped += this.count;
     this.#regions.clear();
+    this.#ordered.clear();
+    this.#oldJobs = this.#jobs;
+    this.#workshop?.clear();
     this.#heat.clear();
     this.#volatile.clear();
     this.#byFrame.clear();
@@ -296,7 +383,7 @@ export class RegionCache {
   }
 }
 
-function profilesOf(graph: RegionGraph): number[] {
+function profilesOf(graph: RegionDraft): number[] {
   const profiles = new Set<number>();
   for (const block of graph.blocks)
     for (const { profile } of block.instructions) if (profile !== 0) profiles.add(profile);
@@ -304,7 +391,7 @@ function profilesOf(graph: RegionGraph): number[] {
 }
 
 /** The bytes of the region's instructions, merged, by frame. */
-function rangesOf(graph: RegionGraph, source: CodeSource): Region['ranges'] {
+function rangesOf(graph: RegionDraft, source: CodeSource): Region['ranges'] {
   const ranges: { frame: number; first: number; end: number }[] = [];
   for (const block of graph.blocks) {
     for (const { at, length } of block.instructions) {

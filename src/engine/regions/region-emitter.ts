@@ -5,8 +5,8 @@ import { CS, describe, factTests, gatesOf, SEGMENT, STATE } from '../../x86/mod.
 import { BodyEmitter, loadOpcode, storeOpcode } from '../emit/body-emitter.ts';
 import { FormulaEmitter } from '../flags/formula-emitter.ts';
 import { RECIPE, type Recipe, RecipeFormula } from '../flags/recipe.ts';
+import type { RegionTypes } from '../handlers/function-module.ts';
 import { emitTlbSwitch } from '../handlers/handler-emitter.ts';
-import type { RegionTypes } from '../handlers/handler-set.ts';
 import { AFTER_HELPER, emitDispatch, STORE_FLAGS } from '../handlers/runtime.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';

@@ -1,5 +1,5 @@
 import { FunctionWriter } from '../../wasm/mod.ts';
-import type { RegionTypes } from '../handlers/handler-set.ts';
+import type { RegionTypes } from '../handlers/function-module.ts';
 import type { RegionExit } from './exit-table.ts';
 import type { RegionGraph } from './graph.ts';
 import { LoopFacts } from './loop-facts.ts';

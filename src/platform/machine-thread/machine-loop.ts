@@ -1,4 +1,5 @@
 import type { BlockBackend, FileServer, Link } from '../../bus/mod.ts';
+import type { RegionWorkshop, WorkshopPlace } from '../../engine/mod.ts';
 import type {
   BoardConfig,
   BoardHost,
@@ -52,6 +53,8 @@ export interface LoopHost {
   cpuSeconds(): number;
   post(message: MachineMessage): void;
   fillRandom?(target: Uint8Array<ArrayBuffer>): void;
+  /** who translates beside the guest; one at a time */
+  openWorkshop?(place: WorkshopPlace): RegionWorkshop | undefined;
   /** contents of the disks; closed when the machine ends */
   readonly disks?: readonly BlockBackend[];
   /** who keeps the host's ends of the guest's sockets */
@@ -226,13 +229,14 @@ export class MachineLoop {
   /** Guest time stands at zero while a board is built. */
   #createBoard(): RunnableBoard {
     const clock = this.#clock;
-    const { fillRandom } = this.#host;
+    const { fillRandom, openWorkshop } = this.#host;
     return this.#boards.create(this.#config, {
       now: () => clock.now(),
       epochMilliseconds: () => this.#host.epochMilliseconds(),
       cpuSeconds: () => this.#host.cpuSeconds(),
       consoleOutput: (bytes) => this.#output.add(bytes),
       ...(fillRandom === undefined ? {} : { fillRandom }),
+      ...(openWorkshop === undefined ? {} : { openWorkshop }),
       ...(this.#host.disks === undefined ? {} : { disks: this.#host.disks }),
       ...(this.#host.vsock === undefined ? {} : { vsock: this.#host.vsock }),
       ...(this.#host.folders === undefined ? {} : { folders: this.#host.folders }),

@@ -8,6 +8,7 @@ import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts
 import { openDisks } from './disk/open-disks.ts';
 import { openFolders } from './folder/mod.ts';
 import { Doorbell } from './network/doorbell.ts';
+import { TranslatorThread } from './translator-thread.ts';
 
 const ROOM_POLL_MILLISECONDS = 500;
 const start = workerData as MachineStart;
@@ -53,6 +54,7 @@ function tellOfRoom(): void {
 const control = new ControlBlock(start.control);
 let isWaitingForRoom = false;
 let loop: MachineLoop | undefined;
+let translator: TranslatorThread | undefined;
 try {
   loop = new MachineLoop(await loadBoard(), start.config, start.noReboot, control, {
     now: () => performance.now() * 1e6,
@@ -65,6 +67,11 @@ try {
       control: start.control,
       notice: (text) => post({ kind: 'notice', text }),
     }),
+    openWorkshop: (place) => {
+      translator?.close();
+      translator = TranslatorThread.start(place);
+      return translator;
+    },
     network: connectLink(start.network),
     vsock: connectLink(start.vsock),
   });

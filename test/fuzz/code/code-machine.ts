@@ -3,8 +3,13 @@ import {
   ENGINE_POOL_BYTES,
   InterpVcpu,
   ReferenceVcpu,
+  RegionCompiler,
+  type RegionJob,
+  type RegionProduct,
+  type RegionWorkshop,
   type VcpuExit,
   type VcpuHost,
+  type WorkshopPlace,
 } from '../../../src/engine/mod.ts';
 import { FramePool, GuestMemory, PAGE_BYTES } from '../../../src/memory/mod.ts';
 import { CpuModel, parseCpu } from '../../../src/x86/cpuid/mod.ts';
@@ -12,7 +17,8 @@ import { buildOpcodeTable, type CpuState, helpers, instructions } from '../../..
 import { STATE } from '../../../src/x86/state.ts';
 import { RAM_BYTES } from './layout.ts';
 
-export type EngineName = 'reference' | 'handlers' | 'regions';
+/** `ordered`: regions that come from a workshop, some time after they were asked for */
+export type EngineName = 'reference' | 'handlers' | 'regions' | 'ordered';
 
 /** No interrupt ever comes; the task priority is a register like others. */
 class SilentInterrupts implements InterruptController {
@@ -38,6 +44,34 @@ class SilentInterrupts implements InterruptController {
   }
   writeX2apic(): boolean {
     return false;
+  }
+}
+
+/** A workshop on the same thread, which is asked twice before it has anything. */
+class SlowWorkshop implements RegionWorkshop {
+  readonly #compiler: RegionCompiler;
+  readonly #jobs: RegionJob[] = [];
+  #asked = 0;
+
+  constructor(place: WorkshopPlace) {
+    this.#compiler = new RegionCompiler(place, () => 0);
+  }
+
+  submit(job: RegionJob): void {
+    this.#jobs.push(job);
+  }
+
+  take(): RegionProduct | undefined {
+    const job = this.#asked++ % 2 === 0 ? undefined : this.#jobs.shift();
+    return job && this.#compiler.compile(job);
+  }
+
+  release(exitTable: number, exits: number): void {
+    this.#compiler.release(exitTable, exits);
+  }
+
+  clear(): void {
+    this.#compiler.clear();
   }
 }
 
@@ -86,12 +120,10 @@ export class CodeMachine {
     this.vcpu =
       name === 'reference'
         ? new ReferenceVcpu(host, table, helpers)
-        : new InterpVcpu(
-            host,
-            table,
-            helpers,
-            name === 'regions' ? { regions: { heat: 1, heatEach: 0, eager: true } } : {},
-          );
+        : new InterpVcpu(host, table, helpers, {
+            ...(name === 'handlers' ? {} : { regions: { heat: 1, heatEach: 0, eager: true } }),
+            ...(name === 'ordered' ? { workshop: (place) => new SlowWorkshop(place) } : {}),
+          });
   }
 
   /** Runs from memory `image` and the state that `enter` gives, for about `budget` instructions. */

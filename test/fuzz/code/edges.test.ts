@@ -19,7 +19,7 @@ import {
 } from './layout.ts';
 import { type World, worlds } from './worlds.ts';
 
-const ENGINES: readonly EngineName[] = ['reference', 'handlers', 'regions'];
+const ENGINES: readonly EngineName[] = ['reference', 'handlers', 'regions', 'ordered'];
 const BUDGET = 40_000;
 const FLAT = 0xffff_ffff;
 /** The page behind the one where code begins. */
@@ -97,6 +97,13 @@ function runKernel(
     state.set64(STATE.dr + 7 * 8, 0x401n);
   };
   return machine.run(image, begin, 500);
+}
+
+/** An address of 32 bits as code has it. */
+function at(address: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(address);
+  return bytes.toString('hex');
 }
 
 const field = ({ state }: Ending, offset: number): bigint =>
@@ -233,6 +240,21 @@ for (const name of ENGINES) {
       });
       assert.equal(ending.exit, 'halt');
       assert.equal(rip(ending) >> 5n, BigInt(HANDLERS + 6 * HANDLER_BYTES) >> 5n);
+    });
+
+    test('what was undefined may become an instruction by any of its bytes', () => {
+      // mov cr5, eax (undefined) becomes mov cr0, eax
+      const ending = run(machine, {
+        paging: false,
+        start: CODE,
+        code: [
+          [CODE, '0f22e8 f4'],
+          // once: its handler corrects it, and returns
+          [HANDLERS + 6 * HANDLER_BYTES, `b0c0 a2 ${at(CODE + 2)} a1 ${at(DATA)} 0f20c0 cf`],
+        ],
+      });
+      assert.equal(ending.exit, 'halt');
+      assert.equal(rip(ending), BigInt(CODE + 4));
     });
 
     test('an instruction that ends where there is no memory is undefined, like those that begin there', () => {

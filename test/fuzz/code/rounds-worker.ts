@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { CodeFuzzer } from './round.ts';
 import { CASES, type RoundAnswer } from './rounds.ts';
 
-const fuzzer = new CodeFuzzer(['handlers', 'regions']);
+const fuzzer = new CodeFuzzer(['handlers', 'regions', 'ordered']);
 
 parentPort?.on('message', (seed: number) => {
   const failures: string[] = [];

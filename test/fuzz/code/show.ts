@@ -36,7 +36,7 @@ vcpu.run = () => {
   return 'budget';
 };
 console.log(machine.run(image, enter, BUDGET).exit);
-const lines = new CodeFuzzer(['handlers', 'regions']).round(seed, number);
+const lines = new CodeFuzzer(['handlers', 'regions', 'ordered']).round(seed, number);
 console.log(lines.length > 0 ? lines.join('\n  ') : 'all engines agree');
 
 function bytesAt(linear: bigint): string {

@@ -1,0 +1,88 @@
+/** Translation beside the guest's thread: what is asked of another thread, and what that thread does. */
+import { buildOpcodeTable, type Encoding, instructions } from '../../x86/mod.ts';
+import { buildFunctionModule, type ModuleSurroundings } from '../handlers/function-module.ts';
+import { ExitTables } from './exit-table.ts';
+import { completeGraph } from './graph.ts';
+import { type RegionJob, unpackJob } from './job.ts';
+import { translateRegion } from './translate.ts';
+
+/** A translated region, to be instantiated. */
+export interface RegionProduct {
+  readonly id: number;
+  /** undefined: there was no room for its exits */
+  readonly module: WebAssembly.Module | undefined;
+  readonly bytes: number;
+  readonly exitTable: number;
+  readonly exits: number;
+  readonly seconds: number;
+}
+
+/** What a workshop works on. */
+export interface WorkshopPlace extends ModuleSurroundings {
+  readonly memory: WebAssembly.Memory;
+  /** linear offset of ExitTables.bytes bytes for its exit tables */
+  readonly exitTables: number;
+}
+
+/** Translates regions while the guest goes on. Calls come from the thread that runs the guest. */
+export interface RegionWorkshop {
+  /** Asks for a region. */
+  submit(job: RegionJob): void;
+  /** A region that is ready, if there is one. Never waits. */
+  take(): RegionProduct | undefined;
+  /** The exit table of so many exits is not used any more. */
+  release(exitTable: number, exits: number): void;
+  /** No exit table is used any more. What is still under way is not wanted. */
+  clear(): void;
+}
+
+/** The work itself. */
+export class RegionCompiler {
+  readonly #place: WorkshopPlace;
+  readonly #exitTables: ExitTables;
+  readonly #encodings: readonly Encoding[] = buildOpcodeTable(instructions).encodings;
+  readonly #now: () => number;
+
+  /** @param now nanoseconds of any clock */
+  constructor(place: WorkshopPlace, now: () => number) {
+    this.#place = place;
+    this.#exitTables = new ExitTables(place.memory.buffer, place.exitTables);
+    this.#now = now;
+  }
+
+  compile(job: RegionJob): RegionProduct {
+    const start = this.#now();
+    const nothing = { id: job.id, bytes: 0, exitTable: 0, exits: 0, seconds: 0 };
+    if (!this.#exitTables.hasRoom) return { ...nothing, module: undefined };
+    const { draft, recordAt } = unpackJob(job, this.#encodings);
+    const graph = completeGraph(draft);
+    let exitTable = 0;
+    let exits = 0;
+    const bytes = buildFunctionModule(this.#place, job.index, (helper, handlerType, types) => {
+      const code = translateRegion(helper, handlerType, types, graph, recordAt, (list) => {
+        // A region may be emitted more than once: the last table counts.
+        if (exitTable !== 0) this.#exitTables.remove(exitTable, exits);
+        exits = list.length;
+        exitTable = this.#exitTables.add(list);
+        return exitTable;
+      }).finish();
+      return { name: regionName(graph.root.instructions[0]?.at ?? 0), code };
+    });
+    const module = new WebAssembly.Module(bytes);
+    const seconds = (this.#now() - start) / 1e9;
+    return { id: job.id, module, bytes: bytes.length, exitTable, exits, seconds };
+  }
+
+  release(exitTable: number, exits: number): void {
+    this.#exitTables.remove(exitTable, exits);
+  }
+
+  clear(): void {
+    this.#exitTables.clear();
+  }
+}
+
+/** Name of the function that begins with the instruction at offset `at`. */
+export function regionName(at: number): string {
+  return `region@${at.toString(16)}`;
+}
