@@ -10,6 +10,19 @@ export const FUNCREF = 0x70;
 export const VOID = 0x40;
 export type ValueType = typeof I32 | typeof I64 | typeof F32 | typeof F64 | typeof V128;
 
+/** Whether a branch is taken, for the compiler: code that is not likely goes to the end of the function. */
+export interface BranchHint {
+  /** position of an `if` or `br_if` */
+  readonly at: number;
+  readonly isLikely: boolean;
+}
+
+/** A function's entry in the code section, without its size. Hints are in ascending order, from its first byte on. */
+export interface FunctionCode {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly hints: readonly BranchHint[];
+}
+
 /**
  * Writes the body of one WebAssembly function. Methods are the instructions, by name; operands of
  * memory instructions are static offsets.
@@ -18,6 +31,7 @@ export class FunctionWriter {
   readonly code = new ByteWriter(512);
   readonly #params: number;
   readonly #locals: ValueType[] = [];
+  #hints: BranchHint[] = [];
 
   /** @param params number of parameters: locals are numbered after them */
   constructor(params: number) {
@@ -128,6 +142,16 @@ export class FunctionWriter {
   if(type: number = VOID): this {
     return this.op(0x04, type);
   }
+  /** An `if` whose first block is likely to run. */
+  ifLikely(type: number = VOID): this {
+    this.#hints.push({ at: this.code.length, isLikely: true });
+    return this.if(type);
+  }
+  /** An `if` whose first block hardly ever runs. */
+  ifUnlikely(type: number = VOID): this {
+    this.#hints.push({ at: this.code.length, isLikely: false });
+    return this.if(type);
+  }
   else(): this {
     return this.op(0x05);
   }
@@ -143,6 +167,11 @@ export class FunctionWriter {
     this.code.u8(0x0d);
     this.code.u32(depth);
     return this;
+  }
+  /** A `br_if` that is hardly ever taken. */
+  brIfUnlikely(depth: number): this {
+    this.#hints.push({ at: this.code.length, isLikely: false });
+    return this.brIf(depth);
   }
   brTable(depths: readonly number[], otherwise: number): this {
     this.code.u8(0x0e);
@@ -187,12 +216,23 @@ export class FunctionWriter {
   }
 
   /** Removes and returns the code written so far: what is written next can be put before it. */
-  takeCode(): Uint8Array {
-    return this.code.take();
+  takeCode(): FunctionCode {
+    const hints = this.#hints;
+    this.#hints = [];
+    return { bytes: this.code.take(), hints };
   }
 
-  /** The function's entry in the code section, without its size. */
-  finish(): Uint8Array<ArrayBuffer> {
+  /** Appends the bytes from `from` to `to` of code that was taken. */
+  putCode({ bytes, hints }: FunctionCode, from: number, to: number): void {
+    const shift = this.code.length - from;
+    for (const { at, isLikely } of hints) {
+      if (at >= from && at < to) this.#hints.push({ at: at + shift, isLikely });
+    }
+    this.code.append(bytes.subarray(from, to));
+  }
+
+  /** The whole function. */
+  finish(): FunctionCode {
     const out = new ByteWriter(this.code.length + 16);
     // Runs of equal types share one declaration.
     const runs: [number, ValueType][] = [];
@@ -206,8 +246,10 @@ export class FunctionWriter {
       out.u32(count);
       out.u8(type);
     }
+    const shift = out.length;
     out.append(this.code.peek());
     out.u8(0x0b);
-    return out.finish();
+    const hints = this.#hints.map(({ at, isLikely }) => ({ at: at + shift, isLikely }));
+    return { bytes: out.finish(), hints };
   }
 }

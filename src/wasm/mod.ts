@@ -1,5 +1,6 @@
 export { ByteWriter } from './bytes.ts';
 export {
+  type FunctionCode,
   F32,
   F64,
   FUNCREF,

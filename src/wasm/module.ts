@@ -1,6 +1,6 @@
 import { assert } from '../util/mod.ts';
 import { ByteWriter } from './bytes.ts';
-import { FUNCREF, type ValueType } from './function.ts';
+import { type FunctionCode, FUNCREF, type ValueType } from './function.ts';
 
 export interface FunctionType {
   readonly params: readonly ValueType[];
@@ -22,7 +22,7 @@ export class ModuleWriter {
   readonly #typeKeys = new Map<string, number>();
   readonly #imports: Import[] = [];
   #importedFunctions = 0;
-  readonly #functions: { type: number; body: Uint8Array | undefined; name: string | undefined }[] =
+  readonly #functions: { type: number; body: FunctionCode | undefined; name: string | undefined }[] =
     [];
   readonly #exports: { name: string; index: number }[] = [];
   readonly #elements: { offset: number; functions: number[] }[] = [];
@@ -88,14 +88,14 @@ export class ModuleWriter {
   }
 
   /** Gives a declared function its body (`FunctionWriter.finish`). */
-  defineFunction(index: number, body: Uint8Array): void {
+  defineFunction(index: number, body: FunctionCode): void {
     const entry = this.#functions[index - this.#importedFunctions];
     assert(entry !== undefined && entry.body === undefined, 'function defined once');
     entry.body = body;
   }
 
   /** Declares and defines in one step. */
-  addFunction(type: number, body: Uint8Array, name?: string): number {
+  addFunction(type: number, body: FunctionCode, name?: string): number {
     const index = this.declareFunction(type, name);
     this.defineFunction(index, body);
     return index;
@@ -156,16 +156,38 @@ export class ModuleWriter {
         }
       });
     }
+    this.#writeHints(out);
     section(out, 10, (body) => {
       body.u32(this.#functions.length);
       for (const { body: code, name } of this.#functions) {
         assert(code !== undefined, `function ${name ?? ''} has a body`);
-        body.u32(code.length);
-        body.append(code);
+        body.u32(code.bytes.length);
+        body.append(code.bytes);
       }
     });
     if (options.names === true) this.#writeNames(out);
     return out.finish();
+  }
+
+  /** The section of the proposal "Branch Hinting"; engines that do not know it skip it. */
+  #writeHints(out: ByteWriter): void {
+    const hinted = this.#functions
+      .map(({ body }, index) => ({ hints: body?.hints ?? [], index: index + this.#importedFunctions }))
+      .filter(({ hints }) => hints.length > 0);
+    if (hinted.length === 0) return;
+    section(out, 0, (section) => {
+      section.name('metadata.code.branch_hint');
+      section.u32(hinted.length);
+      for (const { index, hints } of hinted) {
+        section.u32(index);
+        section.u32(hints.length);
+        for (const { at, isLikely } of hints) {
+          section.u32(at);
+          section.u32(1);
+          section.u8(isLikely ? 1 : 0);
+        }
+      }
+    });
   }
 
   #writeNames(out: ByteWriter): void {

@@ -453,7 +453,7 @@ export abstract class BodyEmitter {
     f.block();
     for (const condition of node.args) {
       this.value(condition);
-      f.i32Eqz().brIf(0);
+      f.i32Eqz().brIfUnlikely(0);
     }
     f.br(1);
     f.end();
@@ -683,7 +683,7 @@ export abstract class BodyEmitter {
     const f = this.f;
     const address = this.#addressLocal(node.args[0] as Node);
     const entry = this.#hit(address, 1, node.imm === 'write' ? TLB.write : TLB.read);
-    f.if(I32);
+    f.ifLikely(I32);
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
     f.else();
     f.i32Const(0);
@@ -711,7 +711,7 @@ export abstract class BodyEmitter {
     const address = this.#addressLocal(node.args[0] as Node);
     const place = this.allocate(I32);
     const entry = this.#hit(address, bytes, update ? TLB.write : TLB.read);
-    f.if();
+    f.ifLikely();
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
     f.else();
     if (this.leavesOnMiss) {
@@ -721,7 +721,7 @@ export abstract class BodyEmitter {
     } else {
       this.#pushAddressHalves(address);
       f.i32Const(bytes).call(update ? this.imports.updateSlow : this.imports.loadSlow);
-      f.tee(place).i32Eqz().if();
+      f.tee(place).i32Eqz().ifUnlikely();
       this.leaveFaulted();
       f.end();
     }
@@ -762,7 +762,7 @@ export abstract class BodyEmitter {
       f.set(value);
     }
     const entry = this.#hit(address, bytes, TLB.write);
-    f.if();
+    f.ifLikely();
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
     f.get(value).memory(store, 0);
     f.else();
@@ -774,7 +774,7 @@ export abstract class BodyEmitter {
       this.bounceAddress();
       f.get(value).memory(store, 0);
       this.#pushAddressHalves(address);
-      f.i32Const(bytes).call(this.imports.storeSlow).if();
+      f.i32Const(bytes).call(this.imports.storeSlow).ifUnlikely();
       this.leaveFaulted();
       f.end();
     }
@@ -799,11 +799,11 @@ export abstract class BodyEmitter {
     if (this.leavesOnMiss) return; // an update that hit is at its place
     f.get(place);
     this.bounceAddress();
-    f.op(0x46).if();
+    f.op(0x46).ifUnlikely();
     this.#pushAddressHalves(address);
     f.i32Const(width / 8)
       .call(this.imports.storeSlow)
-      .if();
+      .ifUnlikely();
     this.leaveFaulted();
     f.end();
     f.end();

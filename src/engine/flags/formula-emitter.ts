@@ -1,5 +1,5 @@
 import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
-import { FunctionWriter, type ValueType } from '../../wasm/mod.ts';
+import { type FunctionCode, FunctionWriter, type ValueType } from '../../wasm/mod.ts';
 import { BodyEmitter, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
 import { shapeOf } from '../shape-key.ts';
 import { RECIPE, type Recipe, RecipeFormula } from './recipe.ts';
@@ -100,7 +100,7 @@ class StateFormulaEmitter extends FormulaEmitter {
  * Body of (cpu, recipe, left, right, result): writes the flag fields of the state. Operands of 32 bits come
  * sign-extended.
  */
-export function storeFlagsBody(): Uint8Array {
+export function storeFlagsBody(): FunctionCode {
   const f = new FunctionWriter(5);
   const formula = (recipe: Recipe): void => {
     const b = new RecipeFormula(shapeOf(0));

@@ -1,4 +1,4 @@
-import { I32, I64, ModuleWriter } from '../../wasm/mod.ts';
+import { type FunctionCode, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
 import { type HelperSignature, importHelper } from './runtime.ts';
 
 /** What the modules of a machine import. */
@@ -19,7 +19,7 @@ export type FunctionBody = (
   helper: (name: string) => number,
   handlerType: number,
   types: RegionTypes,
-) => { readonly name: string; readonly code: Uint8Array };
+) => { readonly name: string; readonly code: FunctionCode };
 
 /** A module of one function of the handlers' type, which goes into the table at `at` when it is instantiated. */
 export function buildFunctionModule(

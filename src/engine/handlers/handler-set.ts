@@ -1,4 +1,4 @@
-import { FunctionWriter, ModuleWriter } from '../../wasm/mod.ts';
+import { type FunctionCode, FunctionWriter, ModuleWriter } from '../../wasm/mod.ts';
 import { buildMeaning, type Encoding } from '../../x86/mod.ts';
 import { SHAPE_KEY_BITS, shapeKey, shapeOf } from '../shape-key.ts';
 import {
@@ -51,9 +51,9 @@ export class HandlerSet {
     const bodies: number[] = [];
     for (const { encoding, key } of usual) {
       const code = emitHandler(encoding, key, functions);
-      let index = this.#same(encoding, code);
+      let index = this.#same(encoding, code.bytes);
       if (index === undefined) {
-        index = this.#reserve(encoding, code);
+        index = this.#reserve(encoding, code.bytes);
         bodies.push(module.addFunction(functions.handlerType, code, handlerName(encoding, key)));
       }
       this.#indexes.set(handlerKey(encoding, key), index);
@@ -97,12 +97,12 @@ export class HandlerSet {
     );
     const { functions } = defineRuntime(module, imports);
     const code = emitHandler(encoding, key, functions);
-    const same = this.#same(encoding, code);
+    const same = this.#same(encoding, code.bytes);
     if (same !== undefined) {
       this.#indexes.set(handlerKey(encoding, key), same);
       return same;
     }
-    const index = this.#reserve(encoding, code);
+    const index = this.#reserve(encoding, code.bytes);
     module.addElements(index, [
       module.addFunction(functions.handlerType, code, handlerName(encoding, key)),
     ]);
@@ -148,7 +148,7 @@ function handlerName(encoding: Encoding, key: number): string {
   return `${encoding.instruction.name}/${encoding.form.operands.join(',')}.${shape.operandSize}.${shape.memory ?? 'reg'}`;
 }
 
-function emitHandler(encoding: Encoding, key: number, functions: RuntimeFunctions): Uint8Array {
+function emitHandler(encoding: Encoding, key: number, functions: RuntimeFunctions): FunctionCode {
   const shape = shapeOf(key);
   const f = new FunctionWriter(4);
   const emitter = new HandlerEmitter(f, functions, shape.mode);

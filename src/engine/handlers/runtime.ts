@@ -1,4 +1,4 @@
-import { FunctionWriter, I32, I64, type ModuleWriter } from '../../wasm/mod.ts';
+import { type FunctionCode, FunctionWriter, I32, I64, type ModuleWriter } from '../../wasm/mod.ts';
 import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
 import { storeFlagsBody } from '../flags/formula-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
@@ -164,7 +164,7 @@ export function defineRuntime(
 }
 
 /** (pc, cursor, cpu, tlb, exit): state.pc = pc; state.budget = cursor - pc. */
-function leaveBody(): Uint8Array {
+function leaveBody(): FunctionCode {
   const f = new FunctionWriter(5);
   f.get(CPU).get(PC).i32Store(STATE.pc);
   f.get(CPU).get(CURSOR).get(PC).i32Sub().i32Store(STATE.budget);
@@ -175,7 +175,7 @@ function leaveBody(): Uint8Array {
  * (rip, pc, rest, cpu, tlb): finds the record of `rip` through the execute TLB and continues there with
  * `rest` of the budget; leaves with EXIT.lookup when there is none.
  */
-function dispatchBody(handlerType: number): Uint8Array {
+function dispatchBody(handlerType: number): FunctionCode {
   const [rip, rest, cpu, tlb] = [0, 2, 3, 4] as const;
   const f = new FunctionWriter(5);
   emitDispatch(f, handlerType, rip, rest, cpu, tlb);
@@ -229,7 +229,7 @@ export function emitDispatch(
 }
 
 /** (rip, pc, cursor, cpu, tlb): charges the chain up to and with the record at pc, then dispatches. */
-function branchToBody(dispatch: number): Uint8Array {
+function branchToBody(dispatch: number): FunctionCode {
   const [rip, pc, cursor, cpu, tlb] = [0, 1, 2, 3, 4];
   const f = new FunctionWriter(5);
   const rest = f.local(I32);
@@ -244,7 +244,7 @@ function branchToBody(dispatch: number): Uint8Array {
 }
 
 /** As branchTo; when the target lies in the page of the branch and has a record, the branch is linked to it. */
-function branchAndLinkBody(branchTo: number): Uint8Array {
+function branchAndLinkBody(branchTo: number): FunctionCode {
   const [rip, pc, cursor, cpu, tlb] = [0, 1, 2, 3, 4];
   const f = new FunctionWriter(5);
   const offset = f.local(I64);
@@ -276,7 +276,7 @@ function branchAndLinkBody(branchTo: number): Uint8Array {
 }
 
 /** (pc, cursor, cpu, tlb, status). */
-function afterHelperBody(leave: number, dispatch: number): Uint8Array {
+function afterHelperBody(leave: number, dispatch: number): FunctionCode {
   const status = 4;
   const f = new FunctionWriter(5);
   const rest = f.local(I32);

@@ -274,7 +274,7 @@ export class RegionCache {
     const bytes = this.#handlers.addFunction(region.index, (helper, handlerType, types) => {
       const f = translateRegion(helper, handlerType, types, graph, source.record, placeExits);
       const code = f.finish();
-      this.trace?.made(source.base, graph, graph.marks ?? [], code);
+      this.trace?.made(source.base, graph, graph.marks ?? [], code.bytes);
       return { name: regionName(graph.root.instructions[0]?.at ?? 0), code };
     });
     this.#install(region, bytes);

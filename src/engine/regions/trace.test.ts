@@ -74,7 +74,7 @@ test('every op that regions are made of has its name in the text of WebAssembly'
     if (lane === 'lane') f.op(3);
     if (lane === 'shuffle') f.op(...Array.from({ length: 16 }, (_, at) => at));
     f.drop();
-    const texts = wasmLines(f.finish()).map(({ text }) => text);
+    const texts = wasmLines(f.finish().bytes).map(({ text }) => text);
     assert.equal(texts.length, 4, `${name}: ${texts}`);
     assert.doesNotMatch(texts[1] as string, /^\(opcode/, name);
     assert.deepEqual(texts.slice(2), ['drop', 'end'], name);
@@ -90,7 +90,7 @@ test('structure, locals, constants and memory have their operands, and nesting i
   f.v128Const(new Uint8Array(16).fill(1)).memory([0xfd, 0x0b], 32);
   f.returnCallIndirect(7);
   assert.deepEqual(
-    wasmLines(f.finish()).map(({ depth, text }) => `${'.'.repeat(depth)}${text}`),
+    wasmLines(f.finish().bytes).map(({ depth, text }) => `${'.'.repeat(depth)}${text}`),
     [
       '(locals 1 i64, 1 v128)',
       'block',

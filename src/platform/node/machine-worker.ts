@@ -1,4 +1,5 @@
 /** The entry of a machine's worker thread in Node: owns the board until the machine ends. */
+import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RingLink } from '../../net/mod.ts';
 import { VivariumError } from '../../util/mod.ts';
@@ -50,6 +51,9 @@ function tellOfRoom(): void {
   isWaitingForRoom = false;
   post({ kind: 'notice', text: "there is room on the host's disk again: the machine goes on" });
 }
+
+// V8 may move what is unlikely out of the way of the rest; where it knows no such flag it says nothing.
+if (!process.env.NOHINT) setFlagsFromString('--experimental-wasm-branch-hinting');
 
 const control = new ControlBlock(start.control);
 let isWaitingForRoom = false;
