@@ -139,18 +139,10 @@ export class FunctionWriter {
   loop(type: number = VOID): this {
     return this.op(0x03, type);
   }
-  if(type: number = VOID): this {
+  /** `isLikely` says whether its first block is expected to run. */
+  if(type: number = VOID, isLikely?: boolean): this {
+    this.#hint(isLikely);
     return this.op(0x04, type);
-  }
-  /** An `if` whose first block is likely to run. */
-  ifLikely(type: number = VOID): this {
-    this.#hints.push({ at: this.code.length, isLikely: true });
-    return this.if(type);
-  }
-  /** An `if` whose first block hardly ever runs. */
-  ifUnlikely(type: number = VOID): this {
-    this.#hints.push({ at: this.code.length, isLikely: false });
-    return this.if(type);
   }
   else(): this {
     return this.op(0x05);
@@ -163,15 +155,15 @@ export class FunctionWriter {
     this.code.u32(depth);
     return this;
   }
-  brIf(depth: number): this {
+  /** `isLikely` says whether it is expected to be taken. */
+  brIf(depth: number, isLikely?: boolean): this {
+    this.#hint(isLikely);
     this.code.u8(0x0d);
     this.code.u32(depth);
     return this;
   }
-  /** A `br_if` that is hardly ever taken. */
-  brIfUnlikely(depth: number): this {
-    this.#hints.push({ at: this.code.length, isLikely: false });
-    return this.brIf(depth);
+  #hint(isLikely: boolean | undefined): void {
+    if (isLikely !== undefined) this.#hints.push({ at: this.code.length, isLikely });
   }
   brTable(depths: readonly number[], otherwise: number): this {
     this.code.u8(0x0e);

@@ -1,9 +1,9 @@
 export { ByteWriter } from './bytes.ts';
 export {
-  type FunctionCode,
   F32,
   F64,
   FUNCREF,
+  type FunctionCode,
   FunctionWriter,
   I32,
   I64,

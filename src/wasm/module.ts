@@ -1,6 +1,6 @@
 import { assert } from '../util/mod.ts';
 import { ByteWriter } from './bytes.ts';
-import { type FunctionCode, FUNCREF, type ValueType } from './function.ts';
+import { FUNCREF, type FunctionCode, type ValueType } from './function.ts';
 
 export interface FunctionType {
   readonly params: readonly ValueType[];
@@ -22,8 +22,11 @@ export class ModuleWriter {
   readonly #typeKeys = new Map<string, number>();
   readonly #imports: Import[] = [];
   #importedFunctions = 0;
-  readonly #functions: { type: number; body: FunctionCode | undefined; name: string | undefined }[] =
-    [];
+  readonly #functions: {
+    type: number;
+    body: FunctionCode | undefined;
+    name: string | undefined;
+  }[] = [];
   readonly #exports: { name: string; index: number }[] = [];
   readonly #elements: { offset: number; functions: number[] }[] = [];
 
@@ -172,7 +175,10 @@ export class ModuleWriter {
   /** The section of the proposal "Branch Hinting"; engines that do not know it skip it. */
   #writeHints(out: ByteWriter): void {
     const hinted = this.#functions
-      .map(({ body }, index) => ({ hints: body?.hints ?? [], index: index + this.#importedFunctions }))
+      .map(({ body }, index) => ({
+        hints: body?.hints ?? [],
+        index: index + this.#importedFunctions,
+      }))
       .filter(({ hints }) => hints.length > 0);
     if (hinted.length === 0) return;
     section(out, 0, (section) => {

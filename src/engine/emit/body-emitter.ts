@@ -9,7 +9,16 @@ import {
   type Type,
 } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
-import { F32, F64, type FunctionWriter, I32, I64, V128, type ValueType } from '../../wasm/mod.ts';
+import {
+  F32,
+  F64,
+  type FunctionWriter,
+  I32,
+  I64,
+  V128,
+  type ValueType,
+  VOID,
+} from '../../wasm/mod.ts';
 import { TLB } from '../tlb-layout.ts';
 
 export const VALUE_TYPE: Record<Type, ValueType> = {
@@ -290,7 +299,7 @@ export abstract class BodyEmitter {
       case 'if': {
         this.beforeNested(node.blocks ?? []);
         this.value(node.args[0] as Node);
-        f.if();
+        f.if(VOID, this.expects(node));
         this.enterNested();
         this.#block(node.blocks?.[0] ?? []);
         const otherwise = node.blocks?.[1] ?? [];
@@ -453,7 +462,7 @@ export abstract class BodyEmitter {
     f.block();
     for (const condition of node.args) {
       this.value(condition);
-      f.i32Eqz().brIfUnlikely(0);
+      f.i32Eqz().brIf(0, false);
     }
     f.br(1);
     f.end();
@@ -642,6 +651,11 @@ export abstract class BodyEmitter {
     return true;
   }
 
+  /** Whether the first block of an `if` is likely to run, when it can be told. */
+  protected expects(node: Node): boolean | undefined {
+    return node.blocks?.[0]?.some(({ op }) => op === 'fault') === true ? false : undefined;
+  }
+
   protected define(node: Node): number {
     return this.#define(node);
   }
@@ -683,7 +697,7 @@ export abstract class BodyEmitter {
     const f = this.f;
     const address = this.#addressLocal(node.args[0] as Node);
     const entry = this.#hit(address, 1, node.imm === 'write' ? TLB.write : TLB.read);
-    f.ifLikely(I32);
+    f.if(I32, true);
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
     f.else();
     f.i32Const(0);
@@ -711,7 +725,7 @@ export abstract class BodyEmitter {
     const address = this.#addressLocal(node.args[0] as Node);
     const place = this.allocate(I32);
     const entry = this.#hit(address, bytes, update ? TLB.write : TLB.read);
-    f.ifLikely();
+    f.if(VOID, true);
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
     f.else();
     if (this.leavesOnMiss) {
@@ -721,7 +735,7 @@ export abstract class BodyEmitter {
     } else {
       this.#pushAddressHalves(address);
       f.i32Const(bytes).call(update ? this.imports.updateSlow : this.imports.loadSlow);
-      f.tee(place).i32Eqz().ifUnlikely();
+      f.tee(place).i32Eqz().if(VOID, false);
       this.leaveFaulted();
       f.end();
     }
@@ -762,7 +776,7 @@ export abstract class BodyEmitter {
       f.set(value);
     }
     const entry = this.#hit(address, bytes, TLB.write);
-    f.ifLikely();
+    f.if(VOID, true);
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
     f.get(value).memory(store, 0);
     f.else();
@@ -774,7 +788,7 @@ export abstract class BodyEmitter {
       this.bounceAddress();
       f.get(value).memory(store, 0);
       this.#pushAddressHalves(address);
-      f.i32Const(bytes).call(this.imports.storeSlow).ifUnlikely();
+      f.i32Const(bytes).call(this.imports.storeSlow).if(VOID, false);
       this.leaveFaulted();
       f.end();
     }
@@ -799,11 +813,11 @@ export abstract class BodyEmitter {
     if (this.leavesOnMiss) return; // an update that hit is at its place
     f.get(place);
     this.bounceAddress();
-    f.op(0x46).ifUnlikely();
+    f.op(0x46).if(VOID, false);
     this.#pushAddressHalves(address);
     f.i32Const(width / 8)
       .call(this.imports.storeSlow)
-      .ifUnlikely();
+      .if(VOID, false);
     this.leaveFaulted();
     f.end();
     f.end();

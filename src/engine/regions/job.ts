@@ -2,7 +2,6 @@
 import type { Encoding } from '../../x86/mod.ts';
 import { emptyBlock, type RegionBlock, type RegionDraft, type RegionInstruction } from './graph.ts';
 
-const PAGE = 4096;
 const KINDS = ['branch', 'call', 'return', 'other'] as const;
 /** In place of the target or the block that there is none of. */
 const NONE = -(2 ** 40);
@@ -55,7 +54,6 @@ export function packJob(
   const places = new Map(blocks.map((block, place) => [block, place]));
   const placeOf = (block: RegionBlock | undefined): number =>
     block === undefined ? NONE : (places.get(block) as number);
-  const exitAt = (at: number): number => (pages.has(Math.floor(at / PAGE)) ? recordAt(at) : 0);
 
   const out = new NumberWriter();
   out.put(ordinals.size, blocks.length, placeOf(root));
@@ -67,7 +65,11 @@ export function packJob(
     out.put(scale, displacement);
     out.put(Number(BigInt.asIntN(32, immediate)), Number(BigInt.asIntN(32, immediate >> 32n)));
     out.put(each.record, each.handler, KINDS.indexOf(each.kind), each.target ?? NONE, each.profile);
-    out.put(each.bails ? 1 : 0, exitAt(next), each.target === undefined ? 0 : exitAt(each.target));
+    out.put(
+      each.bails ? 1 : 0,
+      recordAt(next),
+      each.target === undefined ? 0 : recordAt(each.target),
+    );
   }
   for (const { instructions, taken, next, targets } of blocks) {
     out.put(placeOf(taken), placeOf(next), targets.length, ...targets.map(placeOf));

@@ -1,6 +1,6 @@
 import type { Access, Block, FieldRef, Node, Value } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
-import { F32, F64, type FunctionWriter, I32, I64, type ValueType } from '../../wasm/mod.ts';
+import { F32, F64, type FunctionWriter, I32, I64, type ValueType, VOID } from '../../wasm/mod.ts';
 import { CS, describe, factTests, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, loadOpcode, storeOpcode } from '../emit/body-emitter.ts';
 import { FormulaEmitter } from '../flags/formula-emitter.ts';
@@ -307,7 +307,7 @@ export class RegionEmitter extends BodyEmitter {
       if (checks++ > 0) f.i32Or();
     }
     if (checks > 0) {
-      f.ifUnlikely();
+      f.if(VOID, false);
       f.get(CPU).get(PC).i32Store(STATE.pc);
       f.get(CPU).get(CURSOR).get(PC).i32Sub().i32Store(STATE.budget);
       f.i32Const(EXIT.guard).return();
@@ -315,12 +315,12 @@ export class RegionEmitter extends BodyEmitter {
     }
     const gates = this.#gates();
     if (gates !== 0) {
-      f.get(CPU).i32Load(STATE.trapGate).i32Const(gates).i32And().ifUnlikely();
+      f.get(CPU).i32Load(STATE.trapGate).i32Const(gates).i32And().if(VOID, false);
       this.#declineEntry();
       f.end();
     }
     f.get(CURSOR).get(PC).i32Sub().set(this.#rest);
-    f.get(CPU).i32Load(STATE.attention).i32Const(0).op(0x48).ifUnlikely();
+    f.get(CPU).i32Load(STATE.attention).i32Const(0).op(0x48).if(VOID, false);
     f.get(CPU);
     this.#pushRip(root.at);
     f.i64Store(STATE.rip);
@@ -352,7 +352,7 @@ export class RegionEmitter extends BodyEmitter {
       for (const { at, length } of block.instructions) end = Math.max(end, at + length);
     f.i64Const(BigInt(ripBase + end - 1));
     f.get(CPU).memory([0x35], STATE.segments + CS * SEGMENT.bytes + SEGMENT.limit); // i64.load32_u
-    f.op(0x56).i32Or().ifUnlikely(); // gt_u
+    f.op(0x56).i32Or().if(VOID, false); // gt_u
     this.#declineEntry();
     f.end();
   }
@@ -413,7 +413,13 @@ export class RegionEmitter extends BodyEmitter {
     f.get(this.#exitHandler).i32Eqz().if();
     this.#sampleExit();
     f.end();
-    f.get(this.#rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).ifUnlikely();
+    f.get(this.#rest)
+      .get(CPU)
+      .i32Load(STATE.attention)
+      .i32Or()
+      .i32Const(0)
+      .op(0x48)
+      .if(VOID, false);
     this.#storeExitRip();
     f.i32Const(EXIT.budget).return();
     f.end();
@@ -451,7 +457,7 @@ export class RegionEmitter extends BodyEmitter {
       .i32Const(SAMPLED_EXITS - 1)
       .i32And()
       .i32Eqz()
-      .ifUnlikely();
+      .if(VOID, false);
     this.#storeExitRip();
     f.i32Const(EXIT.hot).return();
     f.end();
@@ -682,7 +688,7 @@ export class RegionEmitter extends BodyEmitter {
     else this.#merged.set(target, this.#vectors.meet(this.#merged.get(target)));
     if (backward) {
       // Leave when the budget is used up. Attention is looked at on entry: budgets are short.
-      f.get(this.#rest).i32Const(0).op(0x48).ifUnlikely();
+      f.get(this.#rest).i32Const(0).op(0x48).if(VOID, false);
       this.#nesting++;
       this.#leaveTo((target.instructions[0] as RegionInstruction).at);
       this.#nesting--;
@@ -733,7 +739,7 @@ export class RegionEmitter extends BodyEmitter {
   /** Behind a helper: what it did may have made this region's code stale, which sets `attention`. */
   #heed({ at, length }: RegionInstruction): void {
     const f = this.f;
-    f.get(CPU).i32Load(STATE.attention).i32Const(0).op(0x48).ifUnlikely();
+    f.get(CPU).i32Load(STATE.attention).i32Const(0).op(0x48).if(VOID, false);
     this.#nesting++;
     this.#leaveTo(at + length, RECORD.bytes);
     this.#nesting--;
@@ -758,6 +764,16 @@ export class RegionEmitter extends BodyEmitter {
   #restorePools(saved: Map<ValueType, number>): void {
     this.#taken.clear();
     for (const [type, used] of saved) this.#taken.set(type, used);
+  }
+
+  /** What was never decoded has never run: a branch there, or on past one, is not to be expected. */
+  protected override expects(node: Node): boolean | undefined {
+    const { at, length, target } = this.#instruction;
+    const branches = node.blocks?.[0]?.some(({ op }) => op === 'branch.relative');
+    if (branches !== true || target === undefined) return super.expects(node);
+    const { taken, next } = this.#block;
+    if (taken === undefined && this.#recordAt(target) === 0) return false;
+    return next === undefined && this.#recordAt(at + length) === 0 ? true : undefined;
   }
 
   protected override beforeNested(blocks: readonly Block[]): void {
@@ -1099,7 +1115,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#pushRipBase(page);
     f.i64Store(STATE.ripBase);
     args();
-    f.call(this.imports.helper(name)).tee(this.#exitHandler).ifUnlikely();
+    f.call(this.imports.helper(name)).tee(this.#exitHandler).if(VOID, false);
     const left = this.#uncharged();
     f.i32Const(this.#exitNumber(record, 0, left, page, 0)).set(this.#exit);
     this.#labelsUsed.add('helper');
@@ -1180,7 +1196,7 @@ export class RegionEmitter extends BodyEmitter {
       // A return from a call inside the region: usually to where the call was.
       f.get(this.#exitRip);
       this.#pushRip((back.instructions[0] as RegionInstruction).at);
-      f.op(0x51).ifLikely();
+      f.op(0x51).if(VOID, true);
       this.#nesting++;
       this.#branchTo(this.#block, back);
       this.#nesting--;
@@ -1191,7 +1207,7 @@ export class RegionEmitter extends BodyEmitter {
       const offset = this.allocate(I32);
       f.get(this.#exitRip).get(this.#ripBase).op(0x7d).wrap().set(offset);
       // Beyond 2 GiB another place has the same offset.
-      f.get(offset).op(0xac).get(this.#ripBase).i64Add().get(this.#exitRip).op(0x51).ifLikely();
+      f.get(offset).op(0xac).get(this.#ripBase).i64Add().get(this.#exitRip).op(0x51).if(VOID, true);
       this.#nesting++;
       const targets = [...new Set(this.#block.targets)].sort(
         (left, right) => entryOf(left) - entryOf(right),

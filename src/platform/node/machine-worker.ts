@@ -53,7 +53,7 @@ function tellOfRoom(): void {
 }
 
 // V8 may move what is unlikely out of the way of the rest; where it knows no such flag it says nothing.
-if (!process.env.NOHINT) setFlagsFromString('--experimental-wasm-branch-hinting');
+setFlagsFromString('--experimental-wasm-branch-hinting');
 
 const control = new ControlBlock(start.control);
 let isWaitingForRoom = false;
