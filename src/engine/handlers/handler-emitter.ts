@@ -1,6 +1,6 @@
 import type { FieldRef } from '../../ir/mod.ts';
 import type { FunctionWriter } from '../../wasm/mod.ts';
-import { I32 } from '../../wasm/mod.ts';
+import { I32, VOID } from '../../wasm/mod.ts';
 import { CS, GP, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, type RuntimeImports } from '../emit/body-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
@@ -56,7 +56,7 @@ export class HandlerEmitter extends BodyEmitter {
     this.parameter('nextRip');
     f.i64Const(1n).op(0x7d); // sub
     f.get(CPU).memory([0x35], STATE.segments + CS * SEGMENT.bytes + SEGMENT.limit); // i64.load32_u
-    f.op(0x56).if(); // gt_u
+    f.op(0x56).if(VOID, false); // gt_u
     this.raise(GP, 0);
     f.end();
   }
@@ -155,7 +155,7 @@ export class HandlerEmitter extends BodyEmitter {
     const status = f.local(I32);
     f.get(CPU).get(PC).i32Store(STATE.pc);
     args();
-    f.call(this.imports.helper(name)).tee(status).if();
+    f.call(this.imports.helper(name)).tee(status).if(VOID, false);
     f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).get(status).returnCall(this.#runtime.afterHelper);
     f.end();
   }
@@ -168,9 +168,9 @@ export class HandlerEmitter extends BodyEmitter {
     const f = this.f;
     const link = f.local(I32);
     const rest = f.local(I32);
-    f.get(PC).i32Load(RECORD.link).tee(link).if();
+    f.get(PC).i32Load(RECORD.link).tee(link).if(VOID, true);
     f.get(CURSOR).get(PC).i32Sub().i32Const(RECORD.bytes).i32Sub().tee(rest);
-    f.get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x4e).if(); // ge_s
+    f.get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x4e).if(VOID, true); // ge_s
     f.get(link).get(rest).get(link).i32Add().get(CPU).get(TLB_BASE);
     f.get(link).i32Load(RECORD.handler);
     f.returnCallIndirect(this.#runtime.handlerType);

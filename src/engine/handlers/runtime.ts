@@ -1,4 +1,4 @@
-import { type FunctionCode, FunctionWriter, I32, I64, type ModuleWriter } from '../../wasm/mod.ts';
+import { type FunctionCode, FunctionWriter, I32, I64, type ModuleWriter, VOID } from '../../wasm/mod.ts';
 import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
 import { storeFlagsBody } from '../flags/formula-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
@@ -206,7 +206,7 @@ export function emitDispatch(
     .i32Const(TLB.executeEntries - 1)
     .i32And();
   f.i32Const(4).op(0x74).get(tlb).i32Add().tee(entry);
-  f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if(); // (tag ^ linear) < 4096
+  f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if(VOID, true); // (tag ^ linear) < 4096
   f.get(entry).i32Load(TLB.execute + TLB.executeMap);
   f.get(linear)
     .wrap()
@@ -217,7 +217,7 @@ export function emitDispatch(
     .i32Add()
     .i32Load(0)
     .tee(record)
-    .if();
+    .if(VOID, true);
   f.get(cpu).get(rip).get(linear).i64Const(4095n).op(0x83).op(0x7d).i64Store(STATE.ripBase);
   f.get(record).get(rest).get(record).i32Add().get(cpu).get(tlb);
   f.get(record).i32Load(RECORD.handler).returnCallIndirect(handlerType);
@@ -234,7 +234,7 @@ function branchToBody(dispatch: number): FunctionCode {
   const f = new FunctionWriter(5);
   const rest = f.local(I32);
   f.get(cursor).get(pc).i32Sub().i32Const(RECORD.bytes).i32Sub().tee(rest);
-  f.get(cpu).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if(); // lt_s
+  f.get(cpu).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if(VOID, false); // lt_s
   f.get(cpu).get(rip).i64Store(STATE.rip);
   f.get(cpu).get(rest).i32Store(STATE.budget);
   f.i32Const(EXIT.budget).return();
@@ -288,7 +288,7 @@ function afterHelperBody(leave: number, dispatch: number): FunctionCode {
   f.get(status).i32Const(EXIT.redirect).op(0x47).if();
   f.get(status).return();
   f.end();
-  f.get(rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if();
+  f.get(rest).get(CPU).i32Load(STATE.attention).i32Or().i32Const(0).op(0x48).if(VOID, false);
   f.i32Const(EXIT.budget).return();
   f.end();
   f.get(CPU)
@@ -345,7 +345,7 @@ function crossingBody(handlerType: number, leave: number): FunctionWriter {
     .i32Load(RECORD.link)
     .op(0x46)
     .i32And()
-    .if();
+    .if(VOID, true);
   f.get(PC).i32Const(RECORD.bytes).i32Add();
   f.get(CURSOR).i32Const(RECORD.bytes).i32Add().get(CPU).get(TLB_BASE);
   f.get(PC)

@@ -410,7 +410,7 @@ export class RegionEmitter extends BodyEmitter {
     f.i64Const(12n).op(0x86).get(this.#ripBase).i64Add().set(this.#exitRip);
     f.end();
     this.#countInstructions();
-    f.get(this.#exitHandler).i32Eqz().if();
+    f.get(this.#exitHandler).i32Eqz().if(VOID, true);
     this.#sampleExit();
     f.end();
     f.get(this.#rest)

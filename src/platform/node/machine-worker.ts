@@ -1,11 +1,11 @@
 /** The entry of a machine's worker thread in Node: owns the board until the machine ends. */
-import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RingLink } from '../../net/mod.ts';
 import { VivariumError } from '../../util/mod.ts';
 import { ControlBlock } from '../machine-thread/control-block.ts';
 import { type BoardMaker, MachineLoop } from '../machine-thread/machine-loop.ts';
 import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
+import { readBranchHints } from './branch-hints.ts';
 import { openDisks } from './disk/open-disks.ts';
 import { openFolders } from './folder/mod.ts';
 import { Doorbell } from './network/doorbell.ts';
@@ -52,9 +52,7 @@ function tellOfRoom(): void {
   post({ kind: 'notice', text: "there is room on the host's disk again: the machine goes on" });
 }
 
-// V8 may move what is unlikely out of the way of the rest; where it knows no such flag it says nothing.
-setFlagsFromString('--experimental-wasm-branch-hinting');
-
+readBranchHints();
 const control = new ControlBlock(start.control);
 let isWaitingForRoom = false;
 let loop: MachineLoop | undefined;
