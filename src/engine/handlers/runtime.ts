@@ -1,4 +1,11 @@
-import { type FunctionCode, FunctionWriter, I32, I64, type ModuleWriter, VOID } from '../../wasm/mod.ts';
+import {
+  type FunctionCode,
+  FunctionWriter,
+  I32,
+  I64,
+  type ModuleWriter,
+  VOID,
+} from '../../wasm/mod.ts';
 import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
 import { storeFlagsBody } from '../flags/formula-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';

@@ -1,21 +1,22 @@
-import type { Access, Block, FieldRef, Node, Value } from '../../ir/mod.ts';
+import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { F32, F64, type FunctionWriter, I32, I64, type ValueType, VOID } from '../../wasm/mod.ts';
 import { CS, describe, factTests, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, loadOpcode, storeOpcode } from '../emit/body-emitter.ts';
-import { FormulaEmitter } from '../flags/formula-emitter.ts';
-import { RECIPE, type Recipe, RecipeFormula } from '../flags/recipe.ts';
+import { RECIPE } from '../flags/recipe.ts';
 import type { RegionTypes } from '../handlers/function-module.ts';
 import { emitTlbSwitch } from '../handlers/handler-emitter.ts';
-import { AFTER_HELPER, emitDispatch, STORE_FLAGS } from '../handlers/runtime.ts';
+import { AFTER_HELPER, emitDispatch } from '../handlers/runtime.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
 import { TLB } from '../tlb-layout.ts';
 import { EXIT_ENTRY, type RegionExit } from './exit-table.ts';
+import { DYNAMIC, FlagLocals, isFlagField, type WideRecipe } from './flag-locals.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import type { LoopFacts } from './loop-facts.ts';
 import { PROFILE, PROFILE_TARGETS } from './profile.ts';
 import { FLAG_OPS, FLOAT_OPS, HOST_ROUNDING, RegionSemantics } from './region-semantics.ts';
+import { narrowRead, narrowWrite } from './register-parts.ts';
 import { markInstruction } from './trace.ts';
 import { VectorLocals } from './vector-locals.ts';
 
@@ -28,8 +29,6 @@ const PAGE = 4096;
 /** A power of two. */
 const SAMPLED_EXITS = 128;
 
-const FLAG_FIELDS = [STATE.flagZ, STATE.flagS, STATE.flagO, STATE.flagA, STATE.flagC] as const;
-
 /** State offsets of the bytes of the general registers. */
 function isGpr(offset: number): boolean {
   return offset < GPRS * 8;
@@ -37,9 +36,6 @@ function isGpr(offset: number): boolean {
 
 /** The helper for accesses that may lie outside of their segments: handlers do those. */
 const CHECK_SEGMENT = 'checkSegment';
-
-/** A recipe that is only known at run time. */
-const DYNAMIC = -1;
 
 /**
  * The WebAssembly blocks around a region's code, outermost first. An exit branches, with its number, to the
@@ -72,15 +68,7 @@ export class RegionEmitter extends BodyEmitter {
   readonly #handlerType: number;
   readonly #types: RegionTypes;
   readonly #gprs: number[] = [];
-  readonly #flags = new Map<number, number>();
-  /**
-   * places of a recipe: its operands, zero-extended when they are of 32 bits, and its kind where that is only
-   * known at run time
-   */
-  readonly #left: number;
-  readonly #right: number;
-  readonly #result: number;
-  readonly #kind: number;
+  readonly #flags: FlagLocals;
   /** budget left, in bytes of records, before the present block */
   readonly #rest: number;
   /** RIP of byte 0 of the base page */
@@ -103,9 +91,6 @@ export class RegionEmitter extends BodyEmitter {
   readonly #labels: Label[] = [];
   readonly #pools = new Map<ValueType, number[]>();
   readonly #taken = new Map<ValueType, number>();
-  #recipe: Recipe | typeof DYNAMIC = RECIPE.fields;
-  /** the places of operands may hold other than zero */
-  #holdsOperands = false;
   #nestedFlags = false;
   #nesting = 0;
   /** the present instruction called a helper that has effects */
@@ -137,12 +122,8 @@ export class RegionEmitter extends BodyEmitter {
     this.#handlerType = handlerType;
     this.#types = types;
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
-    for (const field of FLAG_FIELDS)
-      this.#flags.set(field, f.local(field === STATE.flagC ? I32 : I64));
-    this.#left = f.local(I64);
-    this.#right = f.local(I64);
-    this.#result = f.local(I64);
-    this.#kind = f.local(I32);
+    const host = { imports: this.imports, allocate: (type: ValueType) => this.allocate(type) };
+    this.#flags = new FlagLocals(f, host, types.storeFlags);
     this.#rest = f.local(I32);
     this.#ripBase = f.local(I64);
     this.#exitRecord = f.local(I32);
@@ -156,17 +137,16 @@ export class RegionEmitter extends BodyEmitter {
   /** Emits the whole function. */
   emitRegion(): void {
     const f = this.f;
-    this.#recipe = RECIPE.memory;
     f.block(); // helper
     for (let label = OUTER.helper + 1; label < OUTER.count; label++) f.block(I32);
     for (let label = 0; label < OUTER.count; label++) this.#labels.push({ kind: 'other' });
     this.#tree(this.#graph.root);
     f.unreachable();
     const table = this.#exitTable(this.#exits);
-    this.#endOuter('narrow', () => this.#storeNarrow(() => this.#pushExitRecipe(table)));
-    this.#endOuter('wide', () => this.#storeWide(() => this.#pushExitRecipe(table)));
-    this.#endOuter('fields', () => this.#storeFlags());
-    this.#endOuter('dynamic', () => this.#dynamicToState());
+    this.#endOuter('narrow', () => this.#flags.storeNarrow(() => this.#pushExitRecipe(table)));
+    this.#endOuter('wide', () => this.#flags.storeWide(() => this.#pushExitRecipe(table)));
+    this.#endOuter('fields', () => this.#flags.storeFields());
+    this.#endOuter('dynamic', () => this.#flags.dynamicToState());
     f.end().set(this.#exit);
     this.#labels.pop();
     this.#epilogue(table);
@@ -211,37 +191,6 @@ export class RegionEmitter extends BodyEmitter {
   #pushExitRecipe(table: number): void {
     this.f.get(this.#exit).i32Const(4).op(0x74);
     this.f.i32Load8u(table + EXIT_ENTRY.recipe);
-  }
-
-  #storeWide(recipe: () => void): void {
-    const f = this.f;
-    f.get(CPU);
-    recipe();
-    f.get(this.#left).get(this.#right).get(this.#result);
-    f.i32Const(STORE_FLAGS).callIndirect(this.#types.storeFlags);
-  }
-
-  #storeNarrow(recipe: () => void): void {
-    const f = this.f;
-    f.get(CPU);
-    recipe();
-    for (const local of [this.#left, this.#right, this.#result]) f.get(local).op(0xc4);
-    f.i32Const(STORE_FLAGS).callIndirect(this.#types.storeFlags);
-  }
-
-  /** Writes the flags to the state by the recipe in #kind. */
-  #dynamicToState(): void {
-    const f = this.f;
-    const kind = (): void => {
-      f.get(this.#kind);
-    };
-    f.get(this.#kind).i32Const(RECIPE.memory).op(0x47).if();
-    f.get(this.#kind).i32Const(RECIPE.add32).op(0x4f).if(); // ge_u
-    this.#storeNarrow(kind);
-    f.else();
-    this.#storeWide(kind);
-    f.end();
-    f.end();
   }
 
   /** Writes the registers that the region changes back to the state. */
@@ -328,7 +277,7 @@ export class RegionEmitter extends BodyEmitter {
     f.i32Const(EXIT.budget).return();
     f.end();
     this.#load();
-    f.i32Const(RECIPE.memory).set(this.#kind);
+    this.#flags.enter();
   }
 
   /** Goes on with the handler of the first instruction instead of the region. */
@@ -367,25 +316,6 @@ export class RegionEmitter extends BodyEmitter {
     if (this.#hostRounds === undefined) return;
     this.f.get(CPU).i32Load(STATE.mxcsr).i32Const(HOST_ROUNDING.mask).i32And();
     this.f.i32Const(HOST_ROUNDING.value).op(0x46).set(this.#hostRounds);
-  }
-
-  #storeFlags(): void {
-    const f = this.f;
-    for (const [field, local] of this.#flags) {
-      f.get(CPU).get(local);
-      if (field === STATE.flagC) f.i32Store(field);
-      else f.i64Store(field);
-    }
-  }
-
-  #loadFlags(): void {
-    const f = this.f;
-    for (const [field, local] of this.#flags) {
-      f.get(CPU);
-      if (field === STATE.flagC) f.i32Load(field);
-      else f.i64Load(field);
-      f.set(local);
-    }
   }
 
   #gates(): number {
@@ -526,7 +456,7 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   #leave(record: number, handler: number, left: number, page: number): void {
-    const recipe = this.#recipe;
+    const recipe = this.#flags.recipe;
     const label: OuterLabel =
       recipe === DYNAMIC
         ? 'dynamic'
@@ -570,11 +500,10 @@ export class RegionEmitter extends BodyEmitter {
     if (block.isLoop) {
       const assumed = this.#loopFacts.enter(block, this.#vectors.allFacts());
       this.#testFacts(block, assumed);
-      this.#settle();
+      this.#flags.settle();
       this.f.loop();
       this.#labels.push({ kind: 'loop', target: block });
-      this.#recipe = DYNAMIC;
-      this.#holdsOperands = true;
+      this.#flags.merge();
       this.#vectors.enterLoop(assumed);
       this.#within(block, merges);
       this.#loopFacts.want(block, this.#vectors.leaveLoop());
@@ -609,8 +538,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#within(block, rest);
     this.#labels.pop();
     this.f.end();
-    this.#recipe = DYNAMIC;
-    this.#holdsOperands = true;
+    this.#flags.merge();
     const known = this.#merged.get(outermost);
     if (known === undefined) this.#vectors.forget();
     else this.#vectors.restore(known);
@@ -663,8 +591,8 @@ export class RegionEmitter extends BodyEmitter {
         block: this.#block,
         instruction: this.#instruction,
         position: this.#position,
-        recipe: this.#recipe,
-        holdsOperands: this.#holdsOperands,
+        recipe: this.#flags.recipe,
+        holdsOperands: this.#flags.holdsOperands,
         nesting: this.#nesting,
       };
       // Wasm blocks opened by the meaning's own `if` are labels like any other.
@@ -680,8 +608,8 @@ export class RegionEmitter extends BodyEmitter {
       this.#block = outer.block;
       this.#instruction = outer.instruction;
       this.#position = outer.position;
-      this.#recipe = outer.recipe;
-      this.#holdsOperands = outer.holdsOperands;
+      this.#flags.recipe = outer.recipe;
+      this.#flags.holdsOperands = outer.holdsOperands;
       return;
     }
     if (backward) this.#loopFacts.endRound(target, this.#vectors.allFacts());
@@ -694,7 +622,7 @@ export class RegionEmitter extends BodyEmitter {
       this.#nesting--;
       f.end();
     }
-    this.#settle();
+    this.#flags.settle();
     f.br(this.#depthOf(target, backward ? 'loop' : 'block'));
   }
 
@@ -778,7 +706,7 @@ export class RegionEmitter extends BodyEmitter {
 
   protected override beforeNested(blocks: readonly Block[]): void {
     if (this.guarding || !blocks.some(touchesFlags)) return;
-    this.#toFields();
+    this.#flags.toFields();
     this.#nestedFlags = true;
   }
   protected override enterNested(): void {
@@ -788,40 +716,41 @@ export class RegionEmitter extends BodyEmitter {
     this.#nesting--;
     if (this.#nestedFlags && this.#nesting === 0) {
       this.#nestedFlags = false;
-      this.#holdsOperands = true;
+      this.#flags.holdsOperands = true;
     }
+  }
+
+  /** Puts the operands of the instruction that sets the flags where conditions find them. */
+  #setRecipe(node: Node): void {
+    const [left, right, result] = node.args as readonly [Node, Node, Node];
+    const recipe = node.imm as WideRecipe;
+    const operands = recipe === RECIPE.logic ? [result] : [left, right, result];
+    const narrow = operands.every((each) => this.isNarrowSigned(each));
+    // All operands are read before any place is written: they may be the same locals.
+    for (const each of operands) {
+      if (narrow) {
+        this.low32(each);
+        this.f.op(0xad);
+      } else this.value(each);
+    }
+    this.#flags.take(recipe, narrow);
+    if (this.#nesting > 0) this.#flags.toFields();
   }
 
   protected override dialectStatement(node: Node): boolean {
     const f = this.f;
     switch (node.op) {
-      case FLAG_OPS.recipe: {
-        const [left, right, result] = node.args as readonly [Node, Node, Node];
-        const recipe = node.imm as keyof typeof NARROW;
-        this.#holdsOperands = true;
-        const operands = recipe === RECIPE.logic ? [result] : [left, right, result];
-        const narrow = operands.every((each) => this.isNarrowSigned(each));
-        // All operands are read before any place is written: they may be the same locals.
-        for (const each of operands) {
-          if (narrow) {
-            this.low32(each);
-            f.op(0xad);
-          } else this.value(each);
-        }
-        f.set(this.#result);
-        if (recipe !== RECIPE.logic) f.set(this.#right).set(this.#left);
-        this.#recipe = narrow ? NARROW[recipe] : recipe;
-        if (this.#nesting > 0) this.#toFields();
+      case FLAG_OPS.recipe:
+        this.#setRecipe(node);
         return true;
-      }
       case FLAG_OPS.condition:
         if (node.uses === 0) return true;
-        this.#condition(node.imm as number);
+        this.#flags.condition(node.imm as number);
         f.set(this.define(node));
         return true;
       case FLAG_OPS.carry:
         if (node.uses === 0) return true;
-        this.#carry();
+        this.#flags.carry();
         f.set(this.define(node));
         return true;
       case FLOAT_OPS.hostRounds:
@@ -831,149 +760,6 @@ export class RegionEmitter extends BodyEmitter {
       default:
         return false;
     }
-  }
-
-  // --- flags
-
-  /**
-   * Before a place that is reached in several ways: which recipe counts goes into #kind. Operands that no
-   * longer matter are set to zero, so that WebAssembly's compiler sees them die.
-   */
-  #settle(): void {
-    const f = this.f;
-    const recipe = this.#recipe;
-    if (recipe === DYNAMIC) return;
-    if (recipe === RECIPE.fields) this.#storeFlags();
-    f.i32Const(recipe === RECIPE.fields ? RECIPE.memory : recipe).set(this.#kind);
-    if ((recipe === RECIPE.fields || recipe === RECIPE.memory) && this.#holdsOperands) {
-      for (const local of [this.#left, this.#right, this.#result]) f.i64Const(0n).set(local);
-    }
-  }
-
-  /** Writes the flags to the state. */
-  #toState(): void {
-    const recipe = this.#recipe;
-    if (recipe === RECIPE.memory) return;
-    if (recipe === DYNAMIC) this.#dynamicToState();
-    else if (recipe === RECIPE.fields) this.#storeFlags();
-    else if (recipe >= RECIPE.add32) this.#storeNarrow(() => this.f.i32Const(recipe));
-    else this.#storeWide(() => this.f.i32Const(recipe));
-  }
-
-  /** Makes the flag fields' locals valid. */
-  #toFields(): void {
-    const recipe = this.#recipe;
-    if (recipe === RECIPE.fields) return;
-    if (recipe === DYNAMIC) this.#dynamicToState();
-    if (recipe === DYNAMIC || recipe === RECIPE.memory) this.#loadFlags();
-    else this.#compute(recipe);
-    this.#recipe = RECIPE.fields;
-  }
-
-  /** Computes all flag fields from the recipe's operands. */
-  #compute(recipe: Recipe): void {
-    const b = new RecipeFormula(shapeOf(0));
-    const narrow = recipe >= RECIPE.add32;
-    // Negative offsets stand for locals by number.
-    const operand = (local: number): Value => {
-      const value = b.readState({ kind: 'fixed', offset: -local }, 'i64');
-      return narrow ? b.pure('i64.extend32_s', value) : value;
-    };
-    b.write(recipe, operand(this.#left), operand(this.#right), operand(this.#result));
-    this.#formulas().emitBody(b.finish());
-  }
-
-  #formulas(): FormulaEmitter {
-    return new FormulaEmitter(
-      this.f,
-      this.imports,
-      (field) => this.#flags.get(field) as number,
-      (type) => this.allocate(type),
-    );
-  }
-
-  /** Pushes CF. */
-  #carry(): void {
-    const f = this.f;
-    switch (this.#recipe) {
-      case RECIPE.add:
-        f.get(this.#result).get(this.#left).op(0x54); // sum < left, unsigned
-        return;
-      case RECIPE.add32:
-        f.get(this.#result).wrap().get(this.#left).wrap().op(0x49);
-        return;
-      case RECIPE.sub:
-        f.get(this.#left).get(this.#right).op(0x54);
-        return;
-      case RECIPE.sub32:
-        f.get(this.#left).wrap().get(this.#right).wrap().op(0x49);
-        return;
-      case RECIPE.logic:
-      case RECIPE.logic32:
-        f.i32Const(0);
-        return;
-      default:
-        this.#toFields();
-        f.get(this.#flags.get(STATE.flagC) as number);
-    }
-  }
-
-  /** Pushes condition `code` as 0 or 1, fused with the comparison it follows. */
-  #condition(code: number): void {
-    const f = this.f;
-    const negate = code & 1;
-    const pair = code >> 1;
-    const recipe = this.#recipe;
-    switch (recipe) {
-      case RECIPE.sub:
-      case RECIPE.sub32: {
-        const op = SUB_CONDITIONS[pair]?.[negate];
-        if (op === undefined) break;
-        if (recipe === RECIPE.sub) f.get(this.#left).get(this.#right).op(op);
-        else
-          f.get(this.#left)
-            .wrap()
-            .get(this.#right)
-            .wrap()
-            .op(op - I64_TO_I32_COMPARE);
-        return;
-      }
-      case RECIPE.logic:
-      case RECIPE.logic32: {
-        // CF and OF are 0: below never holds, less means negative.
-        const op = LOGIC_CONDITIONS[pair]?.[negate];
-        if (op === undefined) break;
-        if (recipe === RECIPE.logic) f.get(this.#result).i64Const(0n).op(op);
-        else
-          f.get(this.#result)
-            .wrap()
-            .i32Const(0)
-            .op(op - I64_TO_I32_COMPARE);
-        return;
-      }
-      default:
-    }
-    if (recipe !== DYNAMIC && recipe !== RECIPE.fields && recipe !== RECIPE.memory) {
-      if (pair === 2 || pair === 4) {
-        const op = (LOGIC_CONDITIONS[pair] as readonly [number, number])[negate] as number;
-        if (recipe >= RECIPE.add32)
-          f.get(this.#result)
-            .wrap()
-            .i32Const(0)
-            .op(op - I64_TO_I32_COMPARE);
-        else f.get(this.#result).i64Const(0n).op(op);
-        return;
-      }
-      if (pair === 1) {
-        this.#carry();
-        if (negate === 1) f.i32Eqz();
-        return;
-      }
-    }
-    this.#toFields();
-    const b = new RecipeFormula(shapeOf(0));
-    const condition = b.condition(code);
-    this.#formulas().pushValue(b.finish(), condition);
   }
 
   // --- fields
@@ -1010,9 +796,9 @@ export class RegionEmitter extends BodyEmitter {
       this.#vectors.read(offset, access);
       return;
     }
-    const flag = this.#flags.get(offset);
+    const flag = this.#flags.field(offset);
     if (flag !== undefined) {
-      this.#toFields();
+      this.#flags.toFields();
       f.get(flag);
       return;
     }
@@ -1032,9 +818,9 @@ export class RegionEmitter extends BodyEmitter {
       narrowWrite(f, local, offset & 7, access, value);
       return;
     }
-    const flag = this.#flags.get(offset);
+    const flag = this.#flags.field(offset);
     if (flag !== undefined) {
-      this.#toFields();
+      this.#flags.toFields();
       value();
       f.set(flag);
       return;
@@ -1108,7 +894,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#helped = true;
     const { record, at } = this.#instruction;
     const page = Math.floor(at / PAGE);
-    this.#toState();
+    this.#flags.toState();
     this.#mark('spill');
     f.get(CPU).i32Const(record).i32Store(STATE.pc);
     f.get(CPU);
@@ -1126,10 +912,8 @@ export class RegionEmitter extends BodyEmitter {
     this.#mark('load');
     this.#vectors.forget();
     f.get(CPU).i32Load(STATE.tlb).set(TLB_BASE);
-    if (this.#nesting > 0) this.#loadFlags();
-    else {
-      this.#recipe = RECIPE.memory;
-    }
+    if (this.#nesting > 0) this.#flags.loadFields();
+    else this.#flags.recipe = RECIPE.memory;
   }
 
   /** Bytes of the block's charge that belong to the present instruction and those behind it. */
@@ -1225,92 +1009,6 @@ function entryOf(block: RegionBlock): number {
   return (block.instructions[0] as RegionInstruction).at;
 }
 
-/** The recipes for operands of 32 bits. */
-const NARROW = {
-  [RECIPE.add]: RECIPE.add32,
-  [RECIPE.sub]: RECIPE.sub32,
-  [RECIPE.logic]: RECIPE.logic32,
-} as const;
-
-/** Comparison ops by pair of conditions after a subtraction: [condition, its negation]. */
-const SUB_CONDITIONS: Record<number, readonly [number, number]> = {
-  1: [0x54, 0x5a], // below: lt_u, ge_u
-  2: [0x51, 0x52], // equal: eq, ne
-  3: [0x58, 0x56], // below or equal: le_u, gt_u
-  6: [0x53, 0x59], // less: lt_s, ge_s
-  7: [0x57, 0x55], // less or equal: le_s, gt_s
-};
-
-/** Comparison of a logical result with zero, by pair of conditions. */
-const LOGIC_CONDITIONS: Record<number, readonly [number, number]> = {
-  2: [0x51, 0x52],
-  3: [0x51, 0x52], // below or equal: equal alone
-  4: [0x53, 0x59], // sign
-  6: [0x53, 0x59],
-  7: [0x57, 0x55],
-};
-
-/** i64 comparison opcodes are those of i32 plus this. */
-const I64_TO_I32_COMPARE = 0x51 - 0x46;
-
-/** Narrows the register on the stack to what `access` at byte `at` reads. */
-function narrowRead(f: FunctionWriter, at: number, access: Access): void {
-  if (at !== 0) f.i64Const(BigInt(8 * at)).op(0x88);
-  switch (access) {
-    case 'i64':
-      return;
-    case 'i64.8s':
-      f.op(0xc2);
-      return;
-    case 'i64.8u':
-      f.i64Const(0xffn).op(0x83);
-      return;
-    case 'i64.16s':
-      f.op(0xc3);
-      return;
-    case 'i64.16u':
-      f.i64Const(0xffffn).op(0x83);
-      return;
-    case 'i64.32s':
-      f.op(0xc4);
-      return;
-    case 'i64.32u':
-      f.i64Const(0xffff_ffffn).op(0x83);
-      return;
-    case 'i32':
-      f.wrap();
-      return;
-    case 'i32.8u':
-      f.wrap().i32Const(0xff).i32And();
-      return;
-    default:
-      throw new Error(`Vivarium internal error: register access ${access}`);
-  }
-}
-
-/** Writes what `value` pushes into byte `at` of a register's local, and leaves the rest. */
-function narrowWrite(
-  f: FunctionWriter,
-  local: number,
-  at: number,
-  access: Access,
-  value: () => void,
-): void {
-  if (access === 'i64') {
-    value();
-    f.set(local);
-    return;
-  }
-  const width = access.startsWith('i64.8') ? 8n : access.startsWith('i64.16') ? 16n : 32n;
-  const mask = ((1n << width) - 1n) << BigInt(8 * at);
-  f.get(local).i64Const(BigInt.asIntN(64, ~mask)).op(0x83);
-  value();
-  if (access === 'i32') f.op(0xad);
-  f.i64Const((1n << width) - 1n).op(0x83);
-  if (at !== 0) f.i64Const(BigInt(8 * at)).op(0x86);
-  f.op(0x84).set(local);
-}
-
 function touchesFlags(block: Block): boolean {
   return block.some(
     (node) =>
@@ -1318,7 +1016,7 @@ function touchesFlags(block: Block): boolean {
       (node.op === 'helper' && node.imm !== CHECK_SEGMENT) ||
       ((node.op === 'state.write' || node.op === 'state.read') &&
         node.field?.kind === 'fixed' &&
-        (FLAG_FIELDS as readonly number[]).includes(node.field.offset)) ||
+        isFlagField(node.field.offset)) ||
       (node.blocks ?? []).some(touchesFlags),
   );
 }
