@@ -41,7 +41,10 @@ const CHECK_SEGMENT = 'checkSegment';
  * The WebAssembly blocks around a region's code, outermost first. An exit branches, with its number, to the
  * one for the place where its flags are, so that no other place need be kept for it.
  */
-const OUTER = { helper: 0, done: 1, dynamic: 2, fields: 3, wide: 4, narrow: 5, count: 6 } as const;
+const OUTER = {
+  ...{ helper: 0, spilled: 1, done: 2, dynamic: 3, fields: 4, wide: 5, narrow: 6 },
+  count: 7,
+} as const;
 type OuterLabel = Exclude<keyof typeof OUTER, 'count'>;
 
 type Label =
@@ -147,6 +150,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#endOuter('wide', () => this.#flags.storeWide(() => this.#pushExitRecipe(table)));
     this.#endOuter('fields', () => this.#flags.storeFields());
     this.#endOuter('dynamic', () => this.#flags.dynamicToState());
+    this.#endOuter('done', () => {});
     f.end().set(this.#exit);
     this.#labels.pop();
     this.#epilogue(table);
@@ -168,7 +172,10 @@ export class RegionEmitter extends BodyEmitter {
     f.putCode(body, done, body.bytes.length);
   }
 
-  /** Ends the block of exits whose flags are in one place: `store` writes them to the state. */
+  /**
+   * Ends the block of exits whose flags are in one place: `store` writes them to the state. Registers are written first:
+   * what is live across the call that stores flags would go to the stack and back.
+   */
   #endOuter(label: OuterLabel, store: () => void): void {
     const f = this.f;
     f.end();
@@ -178,9 +185,10 @@ export class RegionEmitter extends BodyEmitter {
       return;
     }
     f.set(this.#exit);
+    this.#mark('spill');
     store();
     f.get(this.#exit);
-    f.br(this.#outerDepth('done'));
+    f.br(this.#outerDepth('spilled'));
   }
 
   #outerDepth(label: OuterLabel): number {
@@ -329,7 +337,6 @@ export class RegionEmitter extends BodyEmitter {
   /** Writes registers and flags back, then goes on where the exit said. */
   #epilogue(table: number): void {
     const f = this.f;
-    this.#mark('spill');
     this.#readExit(table);
     f.get(this.#exit)
       .i32Load(table + EXIT_ENTRY.handler)
