@@ -1,33 +1,28 @@
 import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { F32, F64, type FunctionWriter, I32, I64, type ValueType, VOID } from '../../wasm/mod.ts';
-import { CS, describe, factTests, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
+import { describe, factTests, STATE } from '../../x86/mod.ts';
 import { BodyEmitter, loadOpcode, storeOpcode } from '../emit/body-emitter.ts';
 import { RECIPE } from '../flags/recipe.ts';
 import type { RegionTypes } from '../handlers/function-module.ts';
-import { emitTlbSwitch } from '../handlers/handler-emitter.ts';
-import { AFTER_HELPER, emitDispatch } from '../handlers/runtime.ts';
-import { EXIT, RECORD } from '../record.ts';
+import { CPU, emitTlbSwitch, TLB_BASE } from '../handlers/handler-emitter.ts';
+import { RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
-import { TLB } from '../tlb-layout.ts';
-import { EXIT_ENTRY, type RegionExit } from './exit-table.ts';
+import type { RegionExit } from './exit-table.ts';
 import { DYNAMIC, FlagLocals, isFlagField, type WideRecipe } from './flag-locals.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import type { LoopFacts } from './loop-facts.ts';
 import { PROFILE, PROFILE_TARGETS } from './profile.ts';
+import { RegionEntry } from './region-entry.ts';
+import { RegionExits } from './region-exits.ts';
+import { RegionFrame } from './region-frame.ts';
 import { FLAG_OPS, FLOAT_OPS, HOST_ROUNDING, RegionSemantics } from './region-semantics.ts';
 import { narrowRead, narrowWrite } from './register-parts.ts';
 import { markInstruction } from './trace.ts';
 import { VectorLocals } from './vector-locals.ts';
 
-const PC = 0;
-const CURSOR = 1;
-const CPU = 2;
-const TLB_BASE = 3;
 const GPRS = 16;
 const PAGE = 4096;
-/** A power of two. */
-const SAMPLED_EXITS = 128;
 
 /** State offsets of the bytes of the general registers. */
 function isGpr(offset: number): boolean {
@@ -66,22 +61,11 @@ export class RegionEmitter extends BodyEmitter {
   readonly #graph: RegionGraph;
   readonly #recordAt: (at: number) => number;
   readonly #exitTable: (exits: readonly RegionExit[]) => number;
-  readonly #exits: RegionExit[] = [];
+  readonly #exits: RegionExits;
   readonly #labelsUsed = new Set<OuterLabel>();
-  readonly #handlerType: number;
-  readonly #types: RegionTypes;
   readonly #gprs: number[] = [];
   readonly #flags: FlagLocals;
-  /** budget left, in bytes of records, before the present block */
-  readonly #rest: number;
-  /** RIP of byte 0 of the base page */
-  readonly #ripBase: number;
-  /** exit: record to go on with (0: dispatch by RIP), its handler, and RIP or RIP base */
-  readonly #exitRecord: number;
-  readonly #exitHandler: number;
-  readonly #exitRip: number;
-  /** number of the exit taken, then the linear offset of its entry */
-  readonly #exit: number;
+  readonly #frame: RegionFrame;
   readonly #vectors: VectorLocals;
   readonly #loopFacts: LoopFacts;
   /** what is known of vector registers where a block begins that several lead to */
@@ -122,17 +106,11 @@ export class RegionEmitter extends BodyEmitter {
     this.#graph = graph;
     this.#recordAt = recordAt;
     this.#exitTable = exitTable;
-    this.#handlerType = handlerType;
-    this.#types = types;
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
     const host = { imports: this.imports, allocate: (type: ValueType) => this.allocate(type) };
     this.#flags = new FlagLocals(f, host, types.storeFlags);
-    this.#rest = f.local(I32);
-    this.#ripBase = f.local(I64);
-    this.#exitRecord = f.local(I32);
-    this.#exitHandler = f.local(I32);
-    this.#exitRip = f.local(I64);
-    this.#exit = f.local(I32);
+    this.#frame = new RegionFrame(f, graph, handlerType);
+    this.#exits = new RegionExits(this.#frame, types.afterHelper);
     this.#vectors = new VectorLocals(f, CPU);
     this.#loopFacts = loopFacts;
   }
@@ -145,23 +123,25 @@ export class RegionEmitter extends BodyEmitter {
     for (let label = 0; label < OUTER.count; label++) this.#labels.push({ kind: 'other' });
     this.#tree(this.#graph.root);
     f.unreachable();
-    const table = this.#exitTable(this.#exits);
-    this.#endOuter('narrow', () => this.#flags.storeNarrow(() => this.#pushExitRecipe(table)));
-    this.#endOuter('wide', () => this.#flags.storeWide(() => this.#pushExitRecipe(table)));
+    const table = this.#exitTable(this.#exits.list);
+    this.#endOuter('narrow', () => this.#flags.storeNarrow(() => this.#exits.pushRecipe(table)));
+    this.#endOuter('wide', () => this.#flags.storeWide(() => this.#exits.pushRecipe(table)));
     this.#endOuter('fields', () => this.#flags.storeFields());
     this.#endOuter('dynamic', () => this.#flags.dynamicToState());
     this.#endOuter('done', () => {});
-    f.end().set(this.#exit);
+    f.end().set(this.#frame.exit);
     this.#labels.pop();
-    this.#epilogue(table);
+    this.#exits.epilogue(table);
     f.return();
     f.end();
     this.#labels.pop();
-    if (this.#labelsUsed.has('helper')) this.#helperEpilogue(table);
+    if (this.#labelsUsed.has('helper')) this.#exits.helperEpilogue(table);
     else f.unreachable();
     // Which registers must be loaded at the start, and around helpers, is known only now.
     const body = f.takeCode();
-    this.#prologue();
+    new RegionEntry(this.#frame).emit();
+    this.#load();
+    this.#flags.enter();
     let done = 0;
     for (const { at, kind } of this.#marks) {
       f.putCode(body, done, at);
@@ -184,21 +164,15 @@ export class RegionEmitter extends BodyEmitter {
       f.unreachable();
       return;
     }
-    f.set(this.#exit);
+    f.set(this.#frame.exit);
     this.#mark('spill');
     store();
-    f.get(this.#exit);
+    f.get(this.#frame.exit);
     f.br(this.#outerDepth('spilled'));
   }
 
   #outerDepth(label: OuterLabel): number {
     return this.#labels.length - 1 - OUTER[label] + this.#nesting;
-  }
-
-  /** Pushes the recipe of the exit whose number is in #exit. */
-  #pushExitRecipe(table: number): void {
-    this.f.get(this.#exit).i32Const(4).op(0x74);
-    this.f.i32Load8u(table + EXIT_ENTRY.recipe);
   }
 
   /** Writes the registers that the region changes back to the state. */
@@ -229,211 +203,11 @@ export class RegionEmitter extends BodyEmitter {
 
   // --- entry and exit
 
-  #prologue(): void {
-    const f = this.f;
-    f.get(CPU).i64Load(STATE.ripBase).set(this.#ripBase);
-    const root = this.#graph.root.instructions[0] as RegionInstruction;
-    const basePage = Math.floor(root.at / PAGE);
-    assert(basePage === 0, 'the root lies in the base page');
-    if (this.#graph.ripBase !== undefined) this.#testPlace(this.#graph.ripBase);
-    // Neighbour pages must still be mapped to the frames the region was made from, and gates be open.
-    let checks = 0;
-    for (const [page, frame] of this.#graph.pages) {
-      if (page === 0) continue;
-      f.get(this.#ripBase)
-        .i64Const(BigInt(page * PAGE))
-        .i64Add();
-      f.get(CPU)
-        .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
-        .i64Add();
-      this.#cutRip();
-      f.set(this.#exitRip);
-      f.get(this.#exitRip)
-        .wrap()
-        .i32Const(12)
-        .op(0x76)
-        .i32Const(TLB.executeEntries - 1)
-        .i32And();
-      f.i32Const(4).op(0x74).get(TLB_BASE).i32Add().tee(this.#exitRecord);
-      f.i64Load(TLB.execute).get(this.#exitRip).op(0x52); // ne
-      f.get(this.#exitRecord)
-        .i32Load(TLB.execute + TLB.executeFrame)
-        .i32Const(frame)
-        .op(0x47)
-        .i32Or();
-      if (checks++ > 0) f.i32Or();
-    }
-    if (checks > 0) {
-      f.if(VOID, false);
-      f.get(CPU).get(PC).i32Store(STATE.pc);
-      f.get(CPU).get(CURSOR).get(PC).i32Sub().i32Store(STATE.budget);
-      f.i32Const(EXIT.guard).return();
-      f.end();
-    }
-    const gates = this.#gates();
-    if (gates !== 0) {
-      f.get(CPU).i32Load(STATE.trapGate).i32Const(gates).i32And().if(VOID, false);
-      this.#declineEntry();
-      f.end();
-    }
-    f.get(CURSOR).get(PC).i32Sub().set(this.#rest);
-    f.get(CPU).i32Load(STATE.attention).i32Const(0).op(0x48).if(VOID, false);
-    f.get(CPU);
-    this.#pushRip(root.at);
-    f.i64Store(STATE.rip);
-    f.get(CPU).get(this.#rest).i32Store(STATE.budget);
-    f.i32Const(EXIT.budget).return();
-    f.end();
-    this.#load();
-    this.#flags.enter();
-  }
-
-  /** Goes on with the handler of the first instruction instead of the region. */
-  #declineEntry(): void {
-    const root = this.#graph.root.instructions[0] as RegionInstruction;
-    this.f
-      .get(PC)
-      .get(CURSOR)
-      .get(CPU)
-      .get(TLB_BASE)
-      .i32Const(root.handler)
-      .returnCallIndirect(this.#handlerType);
-  }
-
-  /** The region holds for one RIP of its base page, and while all of it lies in the code segment. */
-  #testPlace(ripBase: number): void {
-    const f = this.f;
-    f.get(this.#ripBase).i64Const(BigInt(ripBase)).op(0x52); // ne
-    let end = 0;
-    for (const block of this.#graph.blocks)
-      for (const { at, length } of block.instructions) end = Math.max(end, at + length);
-    f.i64Const(BigInt(ripBase + end - 1));
-    f.get(CPU).memory([0x35], STATE.segments + CS * SEGMENT.bytes + SEGMENT.limit); // i64.load32_u
-    f.op(0x56).i32Or().if(VOID, false); // gt_u
-    this.#declineEntry();
-    f.end();
-  }
-
-  /** Cuts the address on the stack to 32 bits, outside 64-bit mode. */
-  #cutRip(): void {
-    if (this.#graph.bits !== 64) this.f.i64Const(0xffff_ffffn).op(0x83);
-  }
-
   /** Looks at MXCSR: at the start, and where it was written. */
   #testRounding(): void {
     if (this.#hostRounds === undefined) return;
     this.f.get(CPU).i32Load(STATE.mxcsr).i32Const(HOST_ROUNDING.mask).i32And();
     this.f.i32Const(HOST_ROUNDING.value).op(0x46).set(this.#hostRounds);
-  }
-
-  #gates(): number {
-    let gates = 0;
-    for (const block of this.#graph.blocks) {
-      for (const { encoding, bails } of block.instructions) if (!bails) gates |= gatesOf(encoding);
-    }
-    return gates;
-  }
-
-  /** Writes registers and flags back, then goes on where the exit said. */
-  #epilogue(table: number): void {
-    const f = this.f;
-    this.#readExit(table);
-    f.get(this.#exit)
-      .i32Load(table + EXIT_ENTRY.handler)
-      .set(this.#exitHandler);
-    f.get(this.#exitRecord).if();
-    f.get(this.#exit).memory([0x34], table + EXIT_ENTRY.page); // i64.load32_s
-    f.i64Const(8n).op(0x87); // shr_s: the recipe goes
-    f.i64Const(12n).op(0x86).get(this.#ripBase).i64Add().set(this.#exitRip);
-    f.end();
-    this.#countInstructions();
-    f.get(this.#exitHandler).i32Eqz().if(VOID, true);
-    this.#sampleExit();
-    f.end();
-    f.get(this.#rest)
-      .get(CPU)
-      .i32Load(STATE.attention)
-      .i32Or()
-      .i32Const(0)
-      .op(0x48)
-      .if(VOID, false);
-    this.#storeExitRip();
-    f.i32Const(EXIT.budget).return();
-    f.end();
-    f.get(this.#exitRecord).if();
-    f.get(CPU).get(this.#exitRip).i64Store(STATE.ripBase);
-    f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add().get(CPU).get(TLB_BASE);
-    f.get(this.#exitHandler);
-    f.get(this.#exitRecord).i32Load(RECORD.handler);
-    f.get(this.#exitHandler).select();
-    f.returnCallIndirect(this.#handlerType);
-    f.end();
-    emitDispatch(f, this.#handlerType, this.#exitRip, this.#rest, CPU, TLB_BASE);
-  }
-
-  /** What the table says of the exit whose number is in #exit. */
-  #readExit(table: number): void {
-    const f = this.f;
-    f.get(this.#exit).i32Const(4).op(0x74).tee(this.#exit);
-    f.i32Load(table + EXIT_ENTRY.left)
-      .get(this.#rest)
-      .i32Add()
-      .set(this.#rest);
-    f.get(this.#exit)
-      .i32Load(table + EXIT_ENTRY.record)
-      .set(this.#exitRecord);
-  }
-
-  /** One exit in SAMPLED_EXITS leaves to TypeScript, which looks whether its target deserves a region. */
-  #sampleExit(): void {
-    const f = this.f;
-    const count = f.local(I32);
-    f.get(CPU).get(CPU).i32Load(STATE.regionExits).i32Const(1).i32Add().tee(count);
-    f.i32Store(STATE.regionExits);
-    f.get(count)
-      .i32Const(SAMPLED_EXITS - 1)
-      .i32And()
-      .i32Eqz()
-      .if(VOID, false);
-    this.#storeExitRip();
-    f.i32Const(EXIT.hot).return();
-    f.end();
-  }
-
-  /** STATE.rip and STATE.budget as the exit says. */
-  #storeExitRip(): void {
-    const f = this.f;
-    f.get(this.#exitRecord).if();
-    f.get(this.#exitRip).get(this.#exitRecord).memory([0x33], RECORD.start).i64Add();
-    this.#cutRip();
-    f.set(this.#exitRip);
-    f.end();
-    f.get(CPU).get(this.#exitRip).i64Store(STATE.rip);
-    f.get(CPU).get(this.#rest).i32Store(STATE.budget);
-  }
-
-  /** Instructions run here, for the statistics: budget at entry minus what is left. */
-  #countInstructions(): void {
-    const f = this.f;
-    f.get(CPU).get(CPU).i64Load(STATE.regionBytes);
-    f.get(CURSOR)
-      .get(PC)
-      .i32Sub()
-      .get(this.#rest)
-      .i32Sub()
-      .op(0xac)
-      .i64Add()
-      .i64Store(STATE.regionBytes);
-  }
-
-  /** After a helper that did not simply return: its status is in #exitHandler, the state is written back. */
-  #helperEpilogue(table: number): void {
-    const f = this.f;
-    this.#readExit(table);
-    this.#countInstructions();
-    f.get(this.#exitRecord).get(this.#rest).get(this.#exitRecord).i32Add();
-    f.get(CPU).get(TLB_BASE).get(this.#exitHandler);
-    f.i32Const(AFTER_HELPER).returnCallIndirect(this.#types.afterHelper);
   }
 
   /** Leaves to the handler of the present instruction, which does it again from its start. */
@@ -452,7 +226,7 @@ export class RegionEmitter extends BodyEmitter {
     const record = this.#graph.pages.has(page) ? this.#recordAt(at) : 0;
     if (record === 0) {
       this.#pushRip(at);
-      this.f.set(this.#exitRip);
+      this.f.set(this.#frame.exitRip);
     }
     this.#leave(record, 0, left, page);
   }
@@ -475,25 +249,13 @@ export class RegionEmitter extends BodyEmitter {
               ? 'narrow'
               : 'wide';
     this.#labelsUsed.add(label);
-    const number = this.#exitNumber(record, handler, left, page, Math.max(recipe, 0));
+    const exit = { record, handler, left, page, recipe: Math.max(recipe, 0) };
+    const number = this.#exits.numberOf(exit);
     this.f.i32Const(number).br(this.#outerDepth(label));
   }
 
-  #exitNumber(record: number, handler: number, left: number, page: number, recipe: number): number {
-    // The accesses of an instruction leave alike.
-    const last = this.#exits.at(-1);
-    const isSame =
-      last?.record === record &&
-      last.handler === handler &&
-      last.left === left &&
-      last.page === page &&
-      last.recipe === recipe;
-    if (!isSame) this.#exits.push({ record, handler, left, page, recipe });
-    return this.#exits.length - 1;
-  }
-
   #pushRipBase(page: number): void {
-    this.f.get(this.#ripBase);
+    this.f.get(this.#frame.ripBase);
     if (page !== 0) this.f.i64Const(BigInt(page * PAGE)).i64Add();
   }
 
@@ -556,7 +318,7 @@ export class RegionEmitter extends BodyEmitter {
     const f = this.f;
     this.#block = block;
     const charged = block.instructions.length * RECORD.bytes;
-    f.get(this.#rest).i32Const(charged).i32Sub().set(this.#rest);
+    f.get(this.#frame.rest).i32Const(charged).i32Sub().set(this.#frame.rest);
     for (let i = 0; i < block.instructions.length; i++) {
       this.#block = block;
       this.#position = i;
@@ -583,10 +345,10 @@ export class RegionEmitter extends BodyEmitter {
       this.f.i64Const(BigInt((ripBase + at) >>> 0));
       return;
     }
-    this.f.get(this.#ripBase);
+    this.f.get(this.#frame.ripBase);
     if (at !== 0) this.f.i64Const(BigInt(at)).i64Add();
     // Pages of a region do not lie across the end of the address space.
-    if (!pages.has(Math.floor(at / PAGE))) this.#cutRip();
+    if (!pages.has(Math.floor(at / PAGE))) this.#frame.cutRip();
   }
 
   /** Goes from `block` to `target`: a back-edge, a jump to a merge point, or straight into its code. */
@@ -623,7 +385,7 @@ export class RegionEmitter extends BodyEmitter {
     else this.#merged.set(target, this.#vectors.meet(this.#merged.get(target)));
     if (backward) {
       // Leave when the budget is used up. Attention is looked at on entry: budgets are short.
-      f.get(this.#rest).i32Const(0).op(0x48).if(VOID, false);
+      f.get(this.#frame.rest).i32Const(0).op(0x48).if(VOID, false);
       this.#nesting++;
       this.#leaveTo((target.instructions[0] as RegionInstruction).at);
       this.#nesting--;
@@ -663,7 +425,7 @@ export class RegionEmitter extends BodyEmitter {
     const { attributes } = instruction.encoding;
     if (attributes.has('serializes') || attributes.has('ends')) {
       this.#pushRip(instruction.at + instruction.length);
-      this.f.set(this.#exitRip);
+      this.f.set(this.#frame.exitRip);
       this.#leaveByRip();
       return false;
     }
@@ -908,9 +670,11 @@ export class RegionEmitter extends BodyEmitter {
     this.#pushRipBase(page);
     f.i64Store(STATE.ripBase);
     args();
-    f.call(this.imports.helper(name)).tee(this.#exitHandler).if(VOID, false);
+    f.call(this.imports.helper(name)).tee(this.#frame.exitHandler).if(VOID, false);
     const left = this.#uncharged();
-    f.i32Const(this.#exitNumber(record, 0, left, page, 0)).set(this.#exit);
+    f.i32Const(this.#exits.numberOf({ record, handler: 0, left, page, recipe: 0 })).set(
+      this.#frame.exit,
+    );
     this.#labelsUsed.add('helper');
     this.#nesting++;
     f.br(this.#outerDepth('helper'));
@@ -981,11 +745,11 @@ export class RegionEmitter extends BodyEmitter {
   protected branch(rip: () => void): void {
     const f = this.f;
     rip();
-    f.set(this.#exitRip);
+    f.set(this.#frame.exitRip);
     const back = this.#block.taken;
     if (back !== undefined) {
       // A return from a call inside the region: usually to where the call was.
-      f.get(this.#exitRip);
+      f.get(this.#frame.exitRip);
       this.#pushRip((back.instructions[0] as RegionInstruction).at);
       f.op(0x51).if(VOID, true);
       this.#nesting++;
@@ -996,9 +760,15 @@ export class RegionEmitter extends BodyEmitter {
     const { profile } = this.#instruction;
     if (profile !== 0) {
       const offset = this.allocate(I32);
-      f.get(this.#exitRip).get(this.#ripBase).op(0x7d).wrap().set(offset);
+      f.get(this.#frame.exitRip).get(this.#frame.ripBase).op(0x7d).wrap().set(offset);
       // Beyond 2 GiB another place has the same offset.
-      f.get(offset).op(0xac).get(this.#ripBase).i64Add().get(this.#exitRip).op(0x51).if(VOID, true);
+      f.get(offset)
+        .op(0xac)
+        .get(this.#frame.ripBase)
+        .i64Add()
+        .get(this.#frame.exitRip)
+        .op(0x51)
+        .if(VOID, true);
       this.#nesting++;
       const targets = [...new Set(this.#block.targets)].sort(
         (left, right) => entryOf(left) - entryOf(right),

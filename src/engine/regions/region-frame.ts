@@ -1,0 +1,38 @@
+import type { FunctionWriter } from '../../wasm/mod.ts';
+import { I32, I64 } from '../../wasm/mod.ts';
+import type { RegionGraph } from './graph.ts';
+
+/** Where a region keeps what it needs to come and go. */
+export class RegionFrame {
+  readonly f: FunctionWriter;
+  readonly graph: RegionGraph;
+  /** type of handlers */
+  readonly handlerType: number;
+  /** local: budget left, in bytes of records, before the present block */
+  readonly rest: number;
+  /** local: RIP of byte 0 of the base page */
+  readonly ripBase: number;
+  /** locals of an exit: record to go on with (0: dispatch by RIP), its handler, and RIP or RIP base */
+  readonly exitRecord: number;
+  readonly exitHandler: number;
+  readonly exitRip: number;
+  /** local: number of the exit taken, then the linear offset of its entry */
+  readonly exit: number;
+
+  constructor(f: FunctionWriter, graph: RegionGraph, handlerType: number) {
+    this.f = f;
+    this.graph = graph;
+    this.handlerType = handlerType;
+    this.rest = f.local(I32);
+    this.ripBase = f.local(I64);
+    this.exitRecord = f.local(I32);
+    this.exitHandler = f.local(I32);
+    this.exitRip = f.local(I64);
+    this.exit = f.local(I32);
+  }
+
+  /** Cuts the address on the stack to 32 bits, outside 64-bit mode. */
+  cutRip(): void {
+    if (this.graph.bits !== 64) this.f.i64Const(0xffff_ffffn).op(0x83);
+  }
+}
