@@ -43,9 +43,12 @@ export class TranslatorThread implements RegionWorkshop {
   readonly #words: Int32Array;
   #taken = 0;
 
-  /** Undefined where a second thread would only take the guest's time. */
-  static start(place: WorkshopPlace): TranslatorThread | undefined {
-    return availableParallelism() > 2 ? new TranslatorThread(place) : undefined;
+  /** Undefined on a host with so few processors that a second thread would only take the guest's time. */
+  static start(
+    place: WorkshopPlace,
+    processors = availableParallelism(),
+  ): TranslatorThread | undefined {
+    return processors > 2 ? new TranslatorThread(place) : undefined;
   }
 
   private constructor(place: WorkshopPlace) {

@@ -48,7 +48,7 @@ class SilentInterrupts implements InterruptController {
 }
 
 /** A workshop on the same thread, which is asked twice before it has anything. */
-class SlowWorkshop implements RegionWorkshop {
+export class SlowWorkshop implements RegionWorkshop {
   readonly #compiler: RegionCompiler;
   readonly #jobs: RegionJob[] = [];
   #asked = 0;
@@ -93,7 +93,11 @@ export class CodeMachine {
   readonly #interrupts = new SilentInterrupts();
   readonly #now = new Uint8Array(RAM_BYTES);
 
-  constructor(name: EngineName) {
+  /** @param openWorkshop of the engine `ordered` */
+  constructor(
+    name: EngineName,
+    openWorkshop = (place: WorkshopPlace): RegionWorkshop => new SlowWorkshop(place),
+  ) {
     this.name = name;
     const pool = new FramePool(
       GuestMemory.poolBytes(RAM_BYTES) + ENGINE_POOL_BYTES + 64 * PAGE_BYTES + 2 ** 24,
@@ -122,7 +126,7 @@ export class CodeMachine {
         ? new ReferenceVcpu(host, table, helpers)
         : new InterpVcpu(host, table, helpers, {
             ...(name === 'handlers' ? {} : { regions: { heat: 1, heatEach: 0, eager: true } }),
-            ...(name === 'ordered' ? { workshop: (place) => new SlowWorkshop(place) } : {}),
+            ...(name === 'ordered' ? { workshop: openWorkshop } : {}),
           });
   }
 
