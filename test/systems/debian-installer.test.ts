@@ -11,6 +11,8 @@ import { filesOf, orSkip } from './packages.ts';
 import { screenShows } from './screen.ts';
 
 const PATIENCE_SECONDS = 900;
+/** With less it begins with a word about low memory. */
+const MEMORY = '1G';
 const FOLDER = 'usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64';
 const FIRST_QUESTION = /Choose the language to be used for the installation/;
 
@@ -42,7 +44,7 @@ describe("Debian's installer", { timeout: 2 * 1000 * PATIENCE_SECONDS }, async (
   test('asks its first question on the serial line', { skip }, async () => {
     const { kernel, initrd } = value!;
     await using viv = runViv([
-      ...['--kernel', kernel, '--initrd', initrd, '--memory', '768M'],
+      ...['--kernel', kernel, '--initrd', initrd, '--memory', MEMORY],
       ...['--cmdline', 'console=ttyS0 mitigations=off'],
     ]);
     await viv.expect(FIRST_QUESTION, PATIENCE_SECONDS);
@@ -59,7 +61,7 @@ describe("Debian's installer", { timeout: 2 * 1000 * PATIENCE_SECONDS }, async (
     const [modules, tree] = [join(place.path, 'grub', folder), join(place.path, 'disc')];
     const made = spawnSync('grub-mkrescue', ['-d', modules, '-o', cdrom, tree]);
     assert.equal(made.status, 0, String(made.stderr));
-    await using machine = await Machine.create({ cdrom, memory: '768M' });
+    await using machine = await Machine.create({ cdrom, memory: MEMORY });
     await machine.start();
     const screen = await screenShows(machine, FIRST_QUESTION, PATIENCE_SECONDS);
     assert.match(screen, /┌.*Select a language.*┐/);
