@@ -12,15 +12,17 @@ import { unpackProgramPackages } from './image/program-archive.ts';
 import { type BootFiles, qemuCommand, qemuVersion } from './machines/qemu.ts';
 import {
   compareSessions,
+  type Done,
   measureSessions,
+  RUN_SECONDS,
   type SessionWorkload,
+  WARM_SECONDS,
 } from './machines/session-bench.ts';
 import { describeHost, readOptions } from './options.ts';
 import { save } from './report/save.ts';
 
 const DISK_MIB = 256;
-const IN_A_ROW_MIB = 192;
-const AT_RANDOM = 4096;
+const USED_MIB = 192;
 
 const options = readOptions();
 const host = describeHost();
@@ -67,30 +69,42 @@ const qemu = [
 ];
 const peer = qemuVersion();
 
+/** Words for fio, and the bytes of one unit. */
 const kinds = {
-  'write in a row, MiB': ['--rw=write --bs=1M --iodepth=4 --end_fsync=1', IN_A_ROW_MIB],
-  'read in a row, MiB': ['--rw=read --bs=1M --iodepth=4', IN_A_ROW_MIB],
-  'read at random, 4 KiB': ['--rw=randread --bs=4k --iodepth=16', AT_RANDOM],
-  'write at random, 4 KiB': ['--rw=randwrite --bs=4k --iodepth=16 --end_fsync=1', AT_RANDOM],
-  'read at random one by one, 4 KiB': ['--rw=randread --bs=4k --iodepth=1', AT_RANDOM],
+  'write in a row, MiB': ['--rw=write --bs=1M --iodepth=4', 2 ** 20],
+  'read in a row, MiB': ['--rw=read --bs=1M --iodepth=4', 2 ** 20],
+  'read at random, 4 KiB': ['--rw=randread --bs=4k --iodepth=16', 4096],
+  'write at random, 4 KiB': ['--rw=randwrite --bs=4k --iodepth=16', 4096],
+  'read at random one by one, 4 KiB': ['--rw=randread --bs=4k --iodepth=1', 4096],
 } as const;
 
 const workloads: Record<string, SessionWorkload> = {};
 for (const { name, device } of disks) {
-  for (const [kind, [words, amount]] of Object.entries(kinds)) {
-    const size = words.includes('bs=1M') ? amount : amount / 256;
+  for (const [kind, [words, unit]] of Object.entries(kinds)) {
     workloads[`${name}: ${kind}`] = async (session, timed) => {
-      const job = `--name=job --filename=/dev/${device} --direct=1 --ioengine=libaio ${words}`;
-      await timed(amount, async () => {
-        const line = `fio ${job} --size=${IN_A_ROW_MIB}M --io_size=${size}M`;
-        const { text } = await session.run(line);
-        // Without the time in which it loads its libraries.
-        const milliseconds = /run=\d+-(\d+)msec/.exec(text)?.[1];
-        if (milliseconds === undefined) throw new Error(`fio has failed: ${text}`);
-        return Number(milliseconds) / 1000;
+      const job = `--name=job --filename=/dev/${device} --size=${USED_MIB}M --direct=1 --ioengine=libaio`;
+      const fio = (seconds: number) =>
+        session.run(`fio ${job} ${words} --time_based --runtime=${seconds} --output-format=terse`);
+      await fio(WARM_SECONDS);
+      await timed(async () => {
+        const { text } = await fio(RUN_SECONDS);
+        return readTerse(text, words.includes('read') ? 'read' : 'write', unit);
       });
     };
   }
+}
+
+/** What a line of fio's terse output, version 3, says of one direction. */
+function readTerse(text: string, direction: 'read' | 'write', unit: number): Done {
+  const line = text.split('\n').find((each) => each.startsWith('3;'));
+  if (line === undefined) throw new Error(`fio has failed: ${text}`);
+  // KiB, KiB/s, requests/s, milliseconds: fields 6 to 9, of writes 47 to 50
+  const first = direction === 'read' ? 5 : 46;
+  const fields = line
+    .split(';')
+    .slice(first, first + 4)
+    .map(Number);
+  return { amount: ((fields[0] as number) * 1024) / unit, seconds: (fields[3] as number) / 1000 };
 }
 
 const commands = { vivarium, ...(peer === undefined ? {} : { qemu }) };

@@ -16,15 +16,15 @@ import {
   compareSessions,
   measureSessions,
   type SessionWorkload,
+  timeWarm,
 } from './machines/session-bench.ts';
 import { describeHost, readOptions } from './options.ts';
 import { save } from './report/save.ts';
 
 const MIB = 2 ** 20;
 const DOWNLOAD = 64;
-const UPLOAD = 16;
-const REQUESTS = 50;
-const ROUND_TRIPS = 1000;
+const UPLOAD = 8;
+const ROUND_TRIPS = 100;
 
 const options = readOptions();
 const host = describeHost();
@@ -58,27 +58,24 @@ const workloads: Readonly<Record<string, SessionWorkload>> = {
       socket.once('data', () => sendMebibytes(socket, DOWNLOAD));
     });
     const line = `wget -q -O /dev/null http://10.0.2.2:${server.port}/`;
-    await timed(DOWNLOAD, () => session.run(line));
+    await timeWarm(timed, DOWNLOAD, () => session.run(line));
   },
   'upload, MiB': async (session, timed) => {
     await session.run(`dd if=/dev/zero of=/tmp/zero bs=1M count=${UPLOAD}`);
     await using server = await serve((socket) => socket.resume().on('end', () => socket.end()));
-    await timed(UPLOAD, () => session.run(`nc 10.0.2.2 ${server.port} </tmp/zero`));
+    const line = `nc 10.0.2.2 ${server.port} </tmp/zero`;
+    await timeWarm(timed, UPLOAD, () => session.run(line));
   },
   'HTTP requests into the guest': async (session, timed) => {
     await session.run('mkdir -p /www; echo hello >/www/index.html; httpd -h /www -p 80');
     await fetch(`http://127.0.0.1:${web}/`);
-    await timed(REQUESTS, async () => {
-      for (let count = 0; count < REQUESTS; count++) {
-        await (await fetch(`http://127.0.0.1:${web}/`)).text();
-      }
-    });
+    await timeWarm(timed, 1, async () => (await fetch(`http://127.0.0.1:${web}/`)).text());
   },
   'round trips on a connection': async (session, timed) => {
     await session.run('(nc -ll -p 7 -e cat >/dev/null 2>&1 &)');
     await sleep(500);
     const socket = connect({ port: echo, host: '127.0.0.1', noDelay: true });
-    await timed(ROUND_TRIPS, async () => {
+    await timeWarm(timed, ROUND_TRIPS, async () => {
       for (let count = 0; count < ROUND_TRIPS; count++) {
         socket.write('x');
         await once(socket, 'data');

@@ -5,8 +5,39 @@ import { median } from '../report/statistics.ts';
 import { cell, table } from '../report/table.ts';
 import { cpuSeconds } from './process-usage.ts';
 
-/** Does so much work. A number that it returns is the time it took, in seconds, if the guest knows better. */
-export type Timed = (amount: number, work: () => Promise<unknown>) => Promise<void>;
+/** What was done, and the time it took, in seconds, if the guest knows better. */
+export interface Done {
+  readonly amount: number;
+  readonly seconds?: number;
+}
+
+/** Measures work. */
+export type Timed = (work: () => Promise<Done>) => Promise<void>;
+
+/** Work goes on for so long before it is measured: what a guest does for the first time is translated. */
+export const WARM_SECONDS = 15;
+/** ... and is measured for so long. */
+export const RUN_SECONDS = 8;
+
+/** Measures `work`, done again and again, once it is warm; it does `amount` each time. */
+export async function timeWarm(
+  timed: Timed,
+  amount: number,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  await repeat(WARM_SECONDS, work);
+  await timed(async () => ({ amount: amount * (await repeat(RUN_SECONDS, work)) }));
+}
+
+async function repeat(seconds: number, work: () => Promise<unknown>): Promise<number> {
+  const end = performance.now() + 1000 * seconds;
+  let times = 0;
+  do {
+    await work();
+    times++;
+  } while (performance.now() < end);
+  return times;
+}
 
 /** Prepares a guest that is at its prompt, and does the work within `timed`. */
 export type SessionWorkload = (session: Session, timed: Timed) => Promise<void>;
@@ -41,12 +72,12 @@ export async function measureSessions(bench: SessionBench): Promise<SessionSampl
       await session.expect(bench.prompt);
       for (const [workload, work] of Object.entries(bench.workloads)) {
         if (!workload.includes(options.only)) continue;
-        const timed: Timed = async (amount, timedWork) => {
+        const timed: Timed = async (timedWork) => {
           const processId = session.process.pid as number;
           const cpuBefore = cpuSeconds(processId);
           const start = performance.now();
-          const told = await timedWork();
-          const seconds = typeof told === 'number' ? told : (performance.now() - start) / 1000;
+          const { amount, seconds: told } = await timedWork();
+          const seconds = told ?? (performance.now() - start) / 1000;
           const cpu = cpuSeconds(processId) - cpuBefore;
           samples.push({ workload, name, amount, seconds, cpuSeconds: cpu });
           const rate = `${cell(amount / seconds, 1)} a second, ${cell(amount / cpu, 1)} a CPU second`;
