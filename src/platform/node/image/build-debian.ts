@@ -176,7 +176,8 @@ async function makeFilesystem(
     `tar -C ${quote(root)} --numeric-owner ${capabilities} --exclude=./dev/* -xpf ${quote(archive)}`,
     `mke2fs -q -F -t ext4 -L root -m 1 -d ${quote(root)} ${quote(disk)}`,
     // Process 1 expects a console before it has mounted /dev.
-    `debugfs -w -R 'mknod dev/console c 5 1' ${quote(disk)}`,
+    // debugfs takes a path for a name: the directory must be its own.
+    `printf 'cd /dev\\nmknod console c 5 1\\n' | debugfs -w -f - ${quote(disk)}`,
   ].join('\n');
   const shell = ['sh', '-c', script] as const;
   const command = isRoot ? shell : (['fakeroot', '--', ...shell] as const);
