@@ -91,6 +91,8 @@ export class RegionCache {
   readonly #workshop: RegionWorkshop | undefined;
   /** regions that it works on, by job */
   readonly #ordered = new Map<number, Region>();
+  /** dropped regions of its: they may still run, and their exit tables are given back when none does */
+  readonly #retired: Region[] = [];
   #jobs = 0;
   /** jobs that were asked for before everything was dropped */
   #oldJobs = 0;
@@ -212,8 +214,8 @@ export class RegionCache {
     // Looks at no more code than is paid for: most places never get hot.
     const instructions = Math.min(policy.instructions, Math.ceil(heat.seen / policy.heatEach));
     const draft = discover(source, offset, { ...policy, instructions }, leavesOut);
-    if (draft === undefined || draft.instructionCount < instructions) return draft;
-    if (instructions === policy.instructions) return draft;
+    const isWhole = draft !== undefined && draft.instructionCount < instructions;
+    if (isWhole || (draft !== undefined && instructions === policy.instructions)) return draft;
     heat.wanted = 2 * heat.seen;
     return undefined;
   }
@@ -257,6 +259,9 @@ export class RegionCache {
     else {
       this.#ordered.set(region.job, region);
       const { job: id, index } = region;
+      for (const { exitTable, exits } of this.#retired.splice(0)) {
+        workshop.release(exitTable, exits);
+      }
       workshop.submit(packJob(draft, { id, index }, source.record));
     }
     return region.isInstalled;
@@ -361,7 +366,7 @@ export class RegionCache {
     if (this.#words[at] === region.index) this.#words[at] = region.handler;
     this.#own.delete(region.index);
     if (region.job === 0) this.#exitTables.remove(region.exitTable, region.exits);
-    else this.#workshop?.release(region.exitTable, region.exits);
+    else this.#retired.push(region);
     this.regionsDropped++;
   }
 
@@ -370,6 +375,7 @@ export class RegionCache {
     this.regionsDropped += this.count;
     this.#regions.clear();
     this.#ordered.clear();
+    this.#retired.length = 0;
     this.#oldJobs = this.#jobs;
     this.#workshop?.clear();
     this.#heat.clear();
