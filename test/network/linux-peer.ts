@@ -156,13 +156,17 @@ export async function runScenario(
       said.push(value);
       return value;
     };
-    // Anything else than the two lines that a scenario says is Python's report of an exception.
-    const line = await nextLine();
-    if (line !== '') for (;;) await nextLine();
-    const [result] = await Promise.all([nextLine(), meanwhile?.(network, ports)]);
-    if (!result.startsWith('{')) for (;;) await nextLine();
+    // Anything else than the two lines that a scenario says is Python's report of an exception: all of it is wanted.
+    const expect = async (isExpected: (line: string) => boolean) => {
+      let line = await nextLine();
+      while (!isExpected(line)) line = await nextLine();
+      return line;
+    };
+    await expect((line) => line === '');
+    const result = expect((line) => line.startsWith('{'));
+    await Promise.all([result, meanwhile?.(network, ports)]);
     await afterwards?.(network);
-    return JSON.parse(result) as Record<string, unknown>;
+    return JSON.parse(await result) as Record<string, unknown>;
   } finally {
     child.kill('SIGKILL');
     await ended;

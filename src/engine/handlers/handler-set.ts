@@ -1,11 +1,7 @@
 import { type FunctionCode, FunctionWriter, ModuleWriter } from '../../wasm/mod.ts';
 import { buildMeaning, type Encoding } from '../../x86/mod.ts';
 import { SHAPE_KEY_BITS, shapeKey, shapeOf } from '../shape-key.ts';
-import {
-  buildFunctionModule,
-  type FunctionBody,
-  type ModuleSurroundings,
-} from './function-module.ts';
+import type { ModuleSurroundings } from './function-module.ts';
 import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
 import { defineRuntime, FIRST_HANDLER, importRuntime } from './runtime.ts';
 
@@ -71,11 +67,9 @@ export class HandlerSet {
     return found ?? this.#make(encoding, key);
   }
 
-  /** Builds and instantiates a module of one function, which goes into the table at `at`; the module's bytes. */
-  addFunction(at: number, emit: FunctionBody): number {
-    const bytes = buildFunctionModule(this.#host, at, emit);
-    this.addModule(new WebAssembly.Module(bytes), bytes.length);
-    return bytes.length;
+  /** What modules that `addModule` gets import. */
+  get surroundings(): ModuleSurroundings {
+    return this.#host;
   }
 
   /** Instantiates a module that `buildFunctionModule` has made, of so many bytes. */

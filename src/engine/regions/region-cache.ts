@@ -3,14 +3,14 @@ import type { CodeCache } from '../code-cache.ts';
 import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler-set.ts';
 import { RECORD } from '../record.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
-import { ExitTables, type RegionExit } from './exit-table.ts';
+import { ExitTables } from './exit-table.ts';
 import { completeGraph, type RegionDraft, type RegionGraph } from './graph.ts';
 import { packJob } from './job.ts';
 import type { JumpProfiles } from './profile.ts';
 import type { RegionTrace } from './trace.ts';
-import { translateRegion } from './translate.ts';
+import { buildRegion } from './translate.ts';
 import { CHUNK_BITS, VolatileCode } from './volatile-code.ts';
-import { type RegionWorkshop, regionName } from './workshop.ts';
+import type { RegionWorkshop } from './workshop.ts';
 
 const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
@@ -44,6 +44,14 @@ const ORDERED: Partial<RegionPolicy> = { heatEach: 0.15 };
 interface Heat {
   seen: number;
   wanted: number;
+}
+
+/** What it takes to install a region. */
+interface Installable {
+  readonly module: WebAssembly.Module;
+  readonly bytes: number;
+  readonly exitTable: number;
+  readonly exits: number;
 }
 
 interface Region {
@@ -269,24 +277,25 @@ export class RegionCache {
 
   #translate(region: Region, graph: RegionGraph, source: CodeSource): void {
     if (this.trace !== undefined) graph.marks = [];
-    const placeExits = (list: readonly RegionExit[]): number => {
-      // A region may be emitted more than once: the last table counts.
-      if (region.exitTable !== 0) this.#exitTables.remove(region.exitTable, region.exits);
-      region.exits = list.length;
-      region.exitTable = this.#exitTables.add(list);
-      return region.exitTable;
-    };
-    const bytes = this.#handlers.addFunction(region.index, (helper, handlerType, types) => {
-      const f = translateRegion(helper, handlerType, types, graph, source.record, placeExits);
-      const code = f.finish();
-      this.trace?.made(source.base, graph, graph.marks ?? [], code.bytes);
-      return { name: regionName(graph.root.instructions[0]?.at ?? 0), code };
+    const { bytes, code, exitTable, exits } = buildRegion(
+      this.#handlers.surroundings,
+      this.#exitTables,
+      region.index,
+      graph,
+      source.record,
+    );
+    this.trace?.made(source.base, graph, graph.marks ?? [], code.bytes);
+    this.#install(region, {
+      module: new WebAssembly.Module(bytes),
+      bytes: bytes.length,
+      exitTable,
+      exits,
     });
-    this.#install(region, bytes);
   }
 
-  #install(region: Region, bytes: number): void {
-    region.isInstalled = true;
+  #install(region: Region, { module, bytes, exitTable, exits }: Installable): void {
+    this.#handlers.addModule(module, bytes);
+    Object.assign(region, { exitTable, exits, isInstalled: true });
     this.#own.set(region.index, region.handler);
     this.#words[(region.record + RECORD.handler) >> 2] = region.index;
     this.regionsMade++;
@@ -313,9 +322,7 @@ export class RegionCache {
         continue;
       }
       this.#ordered.delete(id);
-      Object.assign(region, { exitTable, exits });
-      this.#handlers.addModule(module, bytes);
-      this.#install(region, bytes);
+      this.#install(region, { module, bytes, exitTable, exits });
     }
     this.compileSeconds += (now() - start) / 1e9;
   }

@@ -1,12 +1,50 @@
-import { FunctionWriter } from '../../wasm/mod.ts';
-import type { RegionTypes } from '../handlers/function-module.ts';
-import type { RegionExit } from './exit-table.ts';
+import { type FunctionCode, FunctionWriter } from '../../wasm/mod.ts';
+import {
+  buildFunctionModule,
+  type ModuleSurroundings,
+  type RegionTypes,
+} from '../handlers/function-module.ts';
+import type { ExitTables, RegionExit } from './exit-table.ts';
 import type { RegionGraph } from './graph.ts';
 import { LoopFacts } from './loop-facts.ts';
 import { RegionEmitter } from './region-emitter.ts';
 
+export interface BuiltRegion {
+  /** the module, and the code of its function */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly code: FunctionCode;
+  /** where its exits are in the tables, and how many they are */
+  readonly exitTable: number;
+  readonly exits: number;
+}
+
+/** A module of the region of `graph`, which goes into the table at `index`; its exits go into `tables`. */
+export function buildRegion(
+  surroundings: ModuleSurroundings,
+  tables: ExitTables,
+  index: number,
+  graph: RegionGraph,
+  recordAt: (at: number) => number,
+): BuiltRegion {
+  let exitTable = 0;
+  let exits = 0;
+  const placeExits = (list: readonly RegionExit[]): number => {
+    // A region may be emitted more than once: the last table counts.
+    if (exitTable !== 0) tables.remove(exitTable, exits);
+    exits = list.length;
+    exitTable = tables.add(list);
+    return exitTable;
+  };
+  let code: FunctionCode | undefined;
+  const bytes = buildFunctionModule(surroundings, index, (helper, handlerType, types) => {
+    code = translateRegion(helper, handlerType, types, graph, recordAt, placeExits).finish();
+    return { name: `region@${(graph.root.instructions[0]?.at ?? 0).toString(16)}`, code };
+  });
+  return { bytes, code: code as unknown as FunctionCode, exitTable, exits };
+}
+
 /** The region of `graph` as a WebAssembly function; parameters as of RegionEmitter. */
-export function translateRegion(
+function translateRegion(
   helper: (name: string) => number,
   handlerType: number,
   types: RegionTypes,

@@ -1,10 +1,10 @@
 /** Translation beside the guest's thread: what is asked of another thread, and what that thread does. */
 import { buildOpcodeTable, type Encoding, instructions } from '../../x86/mod.ts';
-import { buildFunctionModule, type ModuleSurroundings } from '../handlers/function-module.ts';
+import type { ModuleSurroundings } from '../handlers/function-module.ts';
 import { ExitTables } from './exit-table.ts';
 import { completeGraph } from './graph.ts';
 import { type RegionJob, unpackJob } from './job.ts';
-import { translateRegion } from './translate.ts';
+import { buildRegion } from './translate.ts';
 
 /** A translated region, to be instantiated. */
 export interface RegionProduct {
@@ -56,18 +56,13 @@ export class RegionCompiler {
     if (!this.#exitTables.hasRoom) return { ...nothing, module: undefined };
     const { draft, recordAt } = unpackJob(job, this.#encodings);
     const graph = completeGraph(draft);
-    let exitTable = 0;
-    let exits = 0;
-    const bytes = buildFunctionModule(this.#place, job.index, (helper, handlerType, types) => {
-      const code = translateRegion(helper, handlerType, types, graph, recordAt, (list) => {
-        // A region may be emitted more than once: the last table counts.
-        if (exitTable !== 0) this.#exitTables.remove(exitTable, exits);
-        exits = list.length;
-        exitTable = this.#exitTables.add(list);
-        return exitTable;
-      }).finish();
-      return { name: regionName(graph.root.instructions[0]?.at ?? 0), code };
-    });
+    const { bytes, exitTable, exits } = buildRegion(
+      this.#place,
+      this.#exitTables,
+      job.index,
+      graph,
+      recordAt,
+    );
     const module = new WebAssembly.Module(bytes);
     const seconds = (this.#now() - start) / 1e9;
     return { id: job.id, module, bytes: bytes.length, exitTable, exits, seconds };
@@ -80,9 +75,4 @@ export class RegionCompiler {
   clear(): void {
     this.#exitTables.clear();
   }
-}
-
-/** Name of the function that begins with the instruction at offset `at`. */
-export function regionName(at: number): string {
-  return `region@${at.toString(16)}`;
 }
