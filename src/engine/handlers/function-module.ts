@@ -21,12 +21,12 @@ export type FunctionBody = (
   types: RegionTypes,
 ) => { readonly name: string; readonly code: FunctionCode };
 
-/** A module of one function of the handlers' type, which goes into the table at `at` when it is instantiated. */
+/** A module of one function of the handlers' type, which goes into the table at `at` when it is instantiated, and its code. */
 export function buildFunctionModule(
   { memoryPages, shared, helpers }: ModuleSurroundings,
   at: number,
   emit: FunctionBody,
-): Uint8Array<ArrayBuffer> {
+): { bytes: Uint8Array<ArrayBuffer>; code: FunctionCode } {
   const module = new ModuleWriter();
   module.importMemory('vm', 'memory', memoryPages, memoryPages, shared);
   module.importTable('vm', 'table', 1);
@@ -46,5 +46,5 @@ export function buildFunctionModule(
     storeFlags: module.type([I32, I32, I64, I64, I64], []),
   });
   module.addElements(at, [module.addFunction(handlerType, code, name)]);
-  return module.finish({ names: true });
+  return { bytes: module.finish({ names: true }), code };
 }

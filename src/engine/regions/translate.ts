@@ -35,12 +35,11 @@ export function buildRegion(
     exitTable = tables.add(list);
     return exitTable;
   };
-  let code: FunctionCode | undefined;
-  const bytes = buildFunctionModule(surroundings, index, (helper, handlerType, types) => {
-    code = translateRegion(helper, handlerType, types, graph, recordAt, placeExits).finish();
+  const { bytes, code } = buildFunctionModule(surroundings, index, (helper, handlerType, types) => {
+    const code = translateRegion(helper, handlerType, types, graph, recordAt, placeExits).finish();
     return { name: `region@${(graph.root.instructions[0]?.at ?? 0).toString(16)}`, code };
   });
-  return { bytes, code: code as unknown as FunctionCode, exitTable, exits };
+  return { bytes, code, exitTable, exits };
 }
 
 /** The region of `graph` as a WebAssembly function; parameters as of RegionEmitter. */
