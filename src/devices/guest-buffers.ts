@@ -1,9 +1,14 @@
-import type { GuestMemory } from '../memory/mod.ts';
+import type { GuestMemory, MemoryStretch } from '../memory/mod.ts';
 
 /** One stretch of guest memory, already checked to be RAM. */
 export interface GuestBuffer {
   readonly gpa: number;
   readonly bytes: number;
+}
+
+/** A part of the data, from byte `start` of it on, that lies in linear memory in a row. */
+export interface LinearPart extends MemoryStretch {
+  readonly start: number;
 }
 
 /** Stretches of guest memory that together hold the data of one request. */
@@ -32,6 +37,29 @@ export class GuestBuffers {
     return this.#each(offset, source.length, (gpa, done, count) => {
       this.#memory.write(gpa, source.subarray(done, done + count));
     });
+  }
+
+  /** The `bytes` from `offset` on as they lie in linear memory; `linear` is -1 where nothing is to be written. */
+  parts(offset: number, bytes: number, access: 'read' | 'write'): LinearPart[] {
+    const parts: LinearPart[] = [];
+    this.#each(offset, bytes, (gpa, start, count) => {
+      for (let done = 0; done < count; ) {
+        const stretch = this.#memory.stretch(gpa + done, count - done, access);
+        const last = parts.at(-1);
+        if (last !== undefined && last.linear >= 0 && last.linear + last.bytes === stretch.linear) {
+          parts[parts.length - 1] = { ...last, bytes: last.bytes + stretch.bytes };
+        } else parts.push({ start: start + done, ...stretch });
+        done += stretch.bytes;
+      }
+    });
+    return parts;
+  }
+
+  /** Has `use` read or fill a part. */
+  withPart(part: LinearPart, access: 'read' | 'write', use: (bytes: Uint8Array) => void): void {
+    const { pool } = this.#memory;
+    use(pool.bytes.subarray(part.linear, part.linear + part.bytes));
+    if (access === 'write') this.#memory.wrote(part);
   }
 
   #each(

@@ -8,6 +8,12 @@ export interface RamRange {
   readonly bytes: number;
 }
 
+/** Bytes in a row of linear memory, from byte `linear` of the pool on. */
+export interface MemoryStretch {
+  readonly linear: number;
+  readonly bytes: number;
+}
+
 /** Page-map entries below this are not frames. */
 const NOT_RAM = 0;
 const ABSENT = 1;
@@ -240,6 +246,38 @@ export class GuestMemory {
       }
       done += count;
     }
+  }
+
+  /**
+   * Where `[gpa, gpa + bytes)`, which is RAM, begins in linear memory, and how many of its bytes lie there in a
+   * row; `linear` is -1 for a page that is not to be written. Who writes there tells `wrote` of it.
+   */
+  stretch(gpa: number, bytes: number, access: 'read' | 'write'): MemoryStretch {
+    const inPage = gpa % PAGE_BYTES;
+    const first = this.#frameFor(Math.floor(gpa / PAGE_BYTES), access);
+    let count = Math.min(PAGE_BYTES - inPage, bytes);
+    if (first < 0) return { linear: -1, bytes: count };
+    while (count < bytes) {
+      const next = this.#frameFor(Math.floor((gpa + count) / PAGE_BYTES), access);
+      if (next !== first + inPage + count) break;
+      count += Math.min(PAGE_BYTES, bytes - count);
+    }
+    return { linear: first + inPage, bytes: count };
+  }
+
+  /** Bytes of a stretch were written: code that was translated from them is forgotten. */
+  wrote({ linear, bytes }: MemoryStretch): void {
+    for (let done = 0; done < bytes; ) {
+      const inPage = (linear + done) % PAGE_BYTES;
+      const count = Math.min(PAGE_BYTES - inPage, bytes - done);
+      const frame = linear + done - inPage;
+      if (this.hasCode(frame)) this.codeWriteListener?.(frame, inPage, count);
+      done += count;
+    }
+  }
+
+  #frameFor(gfn: number, access: 'read' | 'write'): number {
+    return access === 'read' ? this.frameForRead(gfn) : this.frameForWrite(gfn);
   }
 
   /** Aligned 32-bit read for page-table walks: unsigned, 0xffffffff where there is no RAM. */

@@ -105,13 +105,14 @@ describe('Linux with a graphics card', { timeout: 1000 * PATIENCE_SECONDS }, asy
       await machine.console.write(`${line}; echo done$((1+1))\n`);
       return (await machine.console.waitFor('done2')) ?? '';
     };
-    // A screen full of red, as the frame buffer has it: blue, green, red, nothing.
+    await ask('echo 0 >/sys/class/graphics/fbcon/cursor_blink');
+    // A screen full of one colour, as the frame buffer has it: blue, green, red, nothing. It is written many lines
+    // at once: of a write of exactly one line, Linux' frame buffer emulation believes that it changes nothing.
+    const pixels = 8 * Number(width);
     await ask(
-      "echo 0 >/sys/class/graphics/fbcon/cursor_blink; yes '\\0\\0\\377' | head -c 12 >/dev/null",
-    );
-    await ask(
-      `awk 'BEGIN { for (i = 0; i < ${Number(width) * Number(height)}; i++) print "00ff4000" }'` +
-        ' | xxd -r -p >/dev/fb0',
+      `awk 'BEGIN { for (i = 0; i < ${pixels}; i++) print "00ff4000" }' | xxd -r -p >/lines;` +
+        ` i=0; while [ $i -lt ${Number(height)} ]; do cat /lines; i=$((i + 8)); done >/all;` +
+        ' cat /all >/dev/fb0',
     );
     // The driver copies what was written a little later.
     const colour = [0x40, 0xff, 0x00, 0xff];

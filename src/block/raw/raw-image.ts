@@ -58,8 +58,11 @@ export class RawImage implements BlockBackend {
  * look like something else: the next start would follow the names of files that the guest wrote there.
  */
 export class ProbedRawImage extends RawImage {
-  override write(offset: number, source: Uint8Array): void {
+  override write(offset: number, data: Uint8Array): void {
+    let source = data;
     if (offset < PROBE_BYTES) {
+      // Guest memory, which another processor of the guest could change after it was looked at.
+      source = data.slice();
       const head = new Uint8Array(PROBE_BYTES);
       this.read(0, head);
       head.set(source.subarray(0, PROBE_BYTES - offset), offset);

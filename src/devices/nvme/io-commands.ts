@@ -3,12 +3,12 @@ import { type BlockBackend, SECTOR_BYTES } from '../../bus/mod.ts';
 import type { GuestMemory } from '../../memory/mod.ts';
 import { VivariumError } from '../../util/mod.ts';
 import { newBlockCounters } from '../block-counters.ts';
+import { BlockTransfer } from '../block-transfer.ts';
 import type { GuestBuffers } from '../guest-buffers.ts';
 import type { NvmeCommand } from './command.ts';
 import { transferPages } from './prp.ts';
 import { ALL_NAMESPACES, MAX_TRANSFER_BYTES, NAMESPACE_ID, NVM, STATUS } from './spec.ts';
 
-const PIECE_BYTES = 256 * 1024;
 const FORCE_UNIT_ACCESS = 1 << 30;
 const ATTRIBUTE_DEALLOCATE = 1 << 2;
 const RANGE_BYTES = 16;
@@ -25,10 +25,11 @@ export class IoCommands {
   readonly #backend: BlockBackend;
   readonly #memory: GuestMemory;
   readonly #writeCache: () => boolean;
-  readonly #piece = new Uint8Array(PIECE_BYTES);
+  readonly #transfers: BlockTransfer;
 
   constructor(options: IoCommandsOptions) {
     this.#backend = options.backend;
+    this.#transfers = new BlockTransfer(options.backend);
     this.#memory = options.memory;
     this.#writeCache = options.writeCache;
   }
@@ -100,20 +101,14 @@ export class IoCommands {
   #read(start: number, pages: GuestBuffers): number {
     this.counters.reads++;
     this.counters.bytesRead += pages.bytes;
-    for (const { done, piece } of this.#pieces(pages.bytes)) {
-      this.#backend.read(start + done, piece);
-      pages.write(done, piece);
-    }
+    this.#transfers.read(start, pages, 0, pages.bytes);
     return STATUS.success;
   }
 
   #write(command: NvmeCommand, start: number, pages: GuestBuffers): number {
     this.counters.writes++;
     this.counters.bytesWritten += pages.bytes;
-    for (const { done, piece } of this.#pieces(pages.bytes)) {
-      pages.read(done, piece);
-      this.#backend.write(start + done, piece);
-    }
+    this.#transfers.write(start, pages, 0, pages.bytes);
     if (command.dw12 & FORCE_UNIT_ACCESS) this.#backend.flush();
     else this.#writeThrough();
     return STATUS.success;
@@ -121,13 +116,12 @@ export class IoCommands {
 
   #compare(start: number, pages: GuestBuffers): number {
     this.counters.reads++;
-    for (const { done, piece } of this.#pieces(pages.bytes)) {
-      const theirs = new Uint8Array(piece.length);
-      this.#backend.read(start + done, piece);
-      pages.read(done, theirs);
-      if (piece.some((byte, at) => byte !== theirs[at])) return STATUS.compareFailure;
-    }
-    return STATUS.success;
+    const ours = new Uint8Array(pages.bytes);
+    const theirs = new Uint8Array(pages.bytes);
+    this.#backend.read(start, ours);
+    pages.read(0, theirs);
+    const isDifferent = ours.some((byte, at) => byte !== theirs[at]);
+    return isDifferent ? STATUS.compareFailure : STATUS.success;
   }
 
   #writeZeroes(command: NvmeCommand): number {
@@ -167,12 +161,6 @@ export class IoCommands {
 
   #writeThrough(): void {
     if (!this.#writeCache()) this.#backend.flush();
-  }
-
-  *#pieces(bytes: number): Generator<{ done: number; piece: Uint8Array }> {
-    for (let done = 0; done < bytes; done += PIECE_BYTES) {
-      yield { done, piece: this.#piece.subarray(0, Math.min(PIECE_BYTES, bytes - done)) };
-    }
   }
 
   #isWithin(start: number, bytes: number): boolean {

@@ -186,7 +186,7 @@ export class VirtioBalloon implements VirtioDevice {
 
   /** Pages that the guest does not use: the writable buffers are the pages themselves. */
   #takeReport(chain: DescriptorChain): void {
-    for (const { gpa, bytes } of chain.writableBuffers) {
+    for (const { gpa, bytes } of chain.writableBuffers.pieces) {
       this.counters.reported += this.#memory.release(gpa, bytes);
     }
     this.#memory.settleReleases();

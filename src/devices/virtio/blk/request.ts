@@ -2,6 +2,7 @@
 import { type BlockBackend, SECTOR_BYTES } from '../../../bus/mod.ts';
 import { VivariumError } from '../../../util/mod.ts';
 import { newBlockCounters } from '../../block-counters.ts';
+import { BlockTransfer } from '../../block-transfer.ts';
 import type { DescriptorChain } from '../queue/chain.ts';
 import {
   ID_BYTES,
@@ -21,18 +22,17 @@ import {
   VIRTIO_BLK_T_WRITE_ZEROES,
 } from './spec.ts';
 
-const PIECE_BYTES = 256 * 1024;
-
 /** Serves requests from a backend. */
 export class BlockRequests {
   readonly counters = newBlockCounters();
   readonly #backend: BlockBackend;
   readonly #serial: Uint8Array;
   readonly #header = new DataView(new ArrayBuffer(REQUEST_HEADER_BYTES));
-  readonly #piece = new Uint8Array(PIECE_BYTES);
+  readonly #transfer: BlockTransfer;
 
   constructor(backend: BlockBackend, serial: string) {
     this.#backend = backend;
+    this.#transfer = new BlockTransfer(backend);
     this.#serial = new Uint8Array(ID_BYTES);
     this.#serial.set(new TextEncoder().encode(serial).subarray(0, ID_BYTES));
   }
@@ -85,12 +85,7 @@ export class BlockRequests {
     if (!this.#isWithin(sector, bytes)) return VIRTIO_BLK_S_IOERR;
     this.counters.reads++;
     this.counters.bytesRead += bytes;
-    const start = sector * SECTOR_BYTES;
-    for (let done = 0; done < bytes; done += PIECE_BYTES) {
-      const piece = this.#piece.subarray(0, Math.min(PIECE_BYTES, bytes - done));
-      this.#backend.read(start + done, piece);
-      chain.write(done, piece);
-    }
+    this.#transfer.read(sector * SECTOR_BYTES, chain.writableBuffers, 0, bytes);
     return VIRTIO_BLK_S_OK;
   }
 
@@ -99,12 +94,8 @@ export class BlockRequests {
     if (this.#backend.isReadOnly || !this.#isWithin(sector, bytes)) return VIRTIO_BLK_S_IOERR;
     this.counters.writes++;
     this.counters.bytesWritten += bytes;
-    const start = sector * SECTOR_BYTES;
-    for (let done = 0; done < bytes; done += PIECE_BYTES) {
-      const piece = this.#piece.subarray(0, Math.min(PIECE_BYTES, bytes - done));
-      chain.read(REQUEST_HEADER_BYTES + done, piece);
-      this.#backend.write(start + done, piece);
-    }
+    const { readableBuffers } = chain;
+    this.#transfer.write(sector * SECTOR_BYTES, readableBuffers, REQUEST_HEADER_BYTES, bytes);
     if (writeThrough) this.#backend.flush();
     return VIRTIO_BLK_S_OK;
   }

@@ -42,8 +42,11 @@ export class DescriptorChain {
     return this.#write.write(offset, source);
   }
 
-  /** The buffers to write, for devices that use the pages themselves. */
-  get writableBuffers(): readonly GuestBuffer[] {
-    return this.#write.pieces;
+  /** The buffers to read and to write, for devices that use the memory itself. */
+  get readableBuffers(): GuestBuffers {
+    return this.#read;
+  }
+  get writableBuffers(): GuestBuffers {
+    return this.#write;
   }
 }
