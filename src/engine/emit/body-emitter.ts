@@ -19,6 +19,7 @@ import {
   type ValueType,
   VOID,
 } from '../../wasm/mod.ts';
+import { EXIT } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
 
 export const VALUE_TYPE: Record<Type, ValueType> = {
@@ -176,7 +177,7 @@ export abstract class BodyEmitter {
     this.#floats.clear();
     this.#floatLoads.clear();
     if (this.keepsFloats) this.#findFloatLoads(body.block);
-    this.#block(body.block);
+    this.#block(body.block, true);
   }
 
   /** Floating-point numbers stay in locals of their own type: worth its time for hot code. */
@@ -214,8 +215,17 @@ export abstract class BodyEmitter {
   /** Leaves with the fault that a slow path recorded. */
   protected abstract leaveFaulted(): void;
   protected abstract raise(vector: number, errorCode: number): void;
-  /** Calls an effect helper; its arguments are pushed by `args`. */
-  protected abstract effectHelper(name: string, args: () => void): void;
+  /**
+   * Calls an effect helper; its arguments are pushed by `args`. One that is not the last of its instruction faults or
+   * comes back: what wants to stop there sees to it that the engine stops soon after.
+   */
+  protected abstract effectHelper(name: string, isLast: boolean, args: () => void): void;
+
+  /** Tests the status that a helper has left on the stack: does it leave? */
+  protected leavesWith(status: number, isLast: boolean): void {
+    this.f.tee(status);
+    if (!isLast) this.f.i32Const(EXIT.fault).op(0x46); // i32.eq
+  }
   /** Goes over to the TLB that the CPL and EFLAGS.AC in the state ask for. */
   protected abstract privilegeChanged(): void;
   protected abstract branchRelative(): void;
@@ -235,11 +245,14 @@ export abstract class BodyEmitter {
 
   // --- nodes
 
-  #block(block: Block): void {
-    for (const node of block) this.#statement(node);
+  /** @param isLast nothing of the instruction comes behind the block */
+  #block(block: Block, isLast: boolean): void {
+    for (const [index, node] of block.entries()) {
+      this.#statement(node, isLast && index === block.length - 1);
+    }
   }
 
-  #statement(node: Node): void {
+  #statement(node: Node, isLast: boolean): void {
     const f = this.f;
     switch (node.op) {
       case 'const':
@@ -301,11 +314,11 @@ export abstract class BodyEmitter {
         this.value(node.args[0] as Node);
         f.if(VOID, this.expects(node));
         this.enterNested();
-        this.#block(node.blocks?.[0] ?? []);
+        this.#block(node.blocks?.[0] ?? [], isLast);
         const otherwise = node.blocks?.[1] ?? [];
         if (otherwise.length > 0) {
           f.else();
-          this.#block(otherwise);
+          this.#block(otherwise, isLast);
         }
         this.leaveNested();
         f.end();
@@ -315,14 +328,14 @@ export abstract class BodyEmitter {
         this.beforeNested(node.blocks ?? []);
         f.loop();
         this.enterNested();
-        this.#block(node.blocks?.[0] ?? []);
+        this.#block(node.blocks?.[0] ?? [], false);
         this.value(node.args[0] as Node);
         f.brIf(0);
         this.leaveNested();
         f.end();
         return;
       case 'helper':
-        this.effectHelper(node.imm as string, () => {
+        this.effectHelper(node.imm as string, isLast, () => {
           for (const arg of node.args) this.value(arg);
         });
         return;
@@ -346,7 +359,7 @@ export abstract class BodyEmitter {
         this.branch(() => this.value(node.args[0] as Node));
         return;
       case GUARD:
-        this.#guard(node);
+        this.#guard(node, isLast);
         return;
       case 'linear.place':
         this.#place(node);
@@ -455,7 +468,7 @@ export abstract class BodyEmitter {
   }
 
   /** Goes on when all conditions hold, tested one after the other; runs the block otherwise. */
-  #guard(node: Node): void {
+  #guard(node: Node, isLast: boolean): void {
     const f = this.f;
     f.block();
     this.enterNested();
@@ -467,7 +480,7 @@ export abstract class BodyEmitter {
     f.br(1);
     f.end();
     this.guarding = true;
-    this.#block(node.blocks?.[0] ?? []);
+    this.#block(node.blocks?.[0] ?? [], isLast);
     this.guarding = false;
     this.leaveNested();
     f.end();

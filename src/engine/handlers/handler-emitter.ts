@@ -150,12 +150,14 @@ export class HandlerEmitter extends BodyEmitter {
     this.leaveFaulted();
   }
 
-  protected effectHelper(name: string, args: () => void): void {
+  protected effectHelper(name: string, isLast: boolean, args: () => void): void {
     const f = this.f;
     const status = f.local(I32);
     f.get(CPU).get(PC).i32Store(STATE.pc);
     args();
-    f.call(this.imports.helper(name)).tee(status).if(VOID, false);
+    f.call(this.imports.helper(name));
+    this.leavesWith(status, isLast);
+    f.if(VOID, false);
     f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).get(status).returnCall(this.#runtime.afterHelper);
     f.end();
   }

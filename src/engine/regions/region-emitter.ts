@@ -654,7 +654,7 @@ export class RegionEmitter extends BodyEmitter {
    * Calls a helper with the state as it is before this instruction: registers and flags written back, and
    * loaded again after. A helper that faults, redirects or stops leaves the region.
    */
-  protected effectHelper(name: string, args: () => void): void {
+  protected effectHelper(name: string, isLast: boolean, args: () => void): void {
     if (this.guarding || name === CHECK_SEGMENT) {
       this.#bail();
       return;
@@ -670,7 +670,9 @@ export class RegionEmitter extends BodyEmitter {
     this.#pushRipBase(page);
     f.i64Store(STATE.ripBase);
     args();
-    f.call(this.imports.helper(name)).tee(this.#frame.exitHandler).if(VOID, false);
+    f.call(this.imports.helper(name));
+    this.leavesWith(this.#frame.exitHandler, isLast);
+    f.if(VOID, false);
     const left = this.#uncharged();
     f.i32Const(this.#exits.numberOf({ record, handler: 0, left, page, recipe: 0 })).set(
       this.#frame.exit,

@@ -242,6 +242,27 @@ for (const name of ENGINES) {
       assert.equal(rip(ending) >> 5n, BigInt(HANDLERS + 6 * HANDLER_BYTES) >> 5n);
     });
 
+    test('an instruction that meets a data breakpoint in its middle is done to its end', () => {
+      const operand = DATA + 0x100;
+      const ending = run(machine, {
+        paging: false,
+        start: CODE,
+        code: [
+          // fninit; fstp tbyte: of an empty register, where it was and what it wrote to is noted last
+          [CODE, `dbe3 db3d ${at(operand)}`],
+          [HANDLERS + HANDLER_BYTES, 'f4'],
+        ],
+        enter: (state) => {
+          state.set64(STATE.dr, BigInt(operand));
+          state.set64(STATE.dr + 7 * 8, 0xd_0401n);
+        },
+      });
+      assert.equal(ending.exit, 'halt');
+      assert.equal(rip(ending), BigInt(HANDLERS + HANDLER_BYTES + 1));
+      assert.equal(field(ending, STATE.fpuIp), BigInt(CODE + 2));
+      assert.equal(field(ending, STATE.fpuDp), BigInt(operand));
+    });
+
     test('what was undefined may become an instruction by any of its bytes', () => {
       // mov cr5, eax (undefined) becomes mov cr0, eax
       const ending = run(machine, {
