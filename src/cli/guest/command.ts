@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { VivariumError } from '../../util/mod.ts';
 
 const WAIT_SECONDS = 120;
 
 const execHelp = `
 The guest is one of an image that viv image build made. The exit code is that of the command; options of
-viv exec stand before MACHINE, everything behind it is the command's own.`;
+viv exec stand before MACHINE, everything behind it is the command's own; "--" may stand between.`;
 
 const cpHelp = `
 One of FROM and TO is MACHINE:PATH. Directories are copied with all that is in them; links, modes and
@@ -25,7 +26,7 @@ export function addGuestCommands(program: Command, exitCode: (code: number) => v
     .passThroughOptions()
     .addHelpText('after', execHelp)
     .action(async (machine: string, command: string[], options) => {
-      exitCode(await (await import('./exec.ts')).execInGuest(machine, command, options));
+      exitCode(await (await import('./exec.ts')).execInGuest(machine, commandOf(command), options));
     });
   program
     .command('shell')
@@ -45,6 +46,13 @@ export function addGuestCommands(program: Command, exitCode: (code: number) => v
     .action(async (from: string, to: string, options) => {
       await (await import('./cp.ts')).copyWithGuest(from, to, options.wait);
     });
+}
+
+/** The words behind the machine's name, without the "--" that other tools want there. */
+export function commandOf(words: readonly string[]): readonly string[] {
+  const command = words[0] === '--' ? words.slice(1) : words;
+  if (command.length === 0) throw new VivariumError('option-invalid', 'viv exec needs a command');
+  return command;
 }
 
 function seconds(text: string): number {

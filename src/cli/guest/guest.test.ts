@@ -7,6 +7,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import type { Machine } from '../../client/mod.ts';
 import { type Claim, ControlServer, Registry, sessionKey } from '../../daemon/mod.ts';
+import { commandOf } from './command.ts';
 import { copyWithGuest } from './cp.ts';
 import { quoteWords } from './quote.ts';
 import { runInGuest } from './run-in-guest.ts';
@@ -82,6 +83,12 @@ describe('commands that enter a guest', { timeout: 240_000 }, () => {
     const words = ['printf', '%s|', 'plain', '', 'two words', "it's", '$HOME', '*', 'a\nb', '-n'];
     const { output } = await run(quoteWords(words));
     assert.equal(output.toString(), `${words.slice(2).join('|')}|`);
+  });
+
+  test('take a command with and without "--" before it', () => {
+    assert.deepEqual(commandOf(['ls', '--', '-l']), ['ls', '--', '-l']);
+    assert.deepEqual(commandOf(['--', 'ls', '-l']), ['ls', '-l']);
+    assert.throws(() => commandOf(['--']), { message: 'viv exec needs a command' });
   });
 
   test('copy files and directories both ways', async () => {
