@@ -174,15 +174,16 @@ export class CodeCache {
       let status = decoder.decode(this.#bytes, frame + at, frame + PAGE_BYTES, mode);
       let guard = 0;
       if (status === TRUNCATED) {
-        const after = next.frameAfter();
-        if (after < 0) {
-          if (count === 0) {
-            if (this.#next === limit) this.#next = first;
-            return -1;
-          }
+        // Looking at the next page marks it as accessed, so that waits until the instruction is reached.
+        if (count > 0) {
           this.#pseudo(record, PSEUDO.next, at, 0);
           record += RECORD.bytes;
           break;
+        }
+        const after = next.frameAfter();
+        if (after < 0) {
+          if (this.#next === limit) this.#next = first;
+          return -1;
         }
         const window = this.#window;
         const head = PAGE_BYTES - at;

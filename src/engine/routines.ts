@@ -2,7 +2,8 @@
 import type { FieldRef } from '../ir/mod.ts';
 import { FunctionWriter, ModuleWriter, type ValueType } from '../wasm/mod.ts';
 import { type Helper, Routine, STATE } from '../x86/mod.ts';
-import { BodyEmitter, VALUE_TYPE } from './emit/body-emitter.ts';
+import { BodyEmitter } from './emit/body-emitter.ts';
+import { VALUE_TYPE } from './emit/value-emitter.ts';
 
 /**
  * A module with all routines of `helpers`, for the state block at linear offset `base`. What it exports

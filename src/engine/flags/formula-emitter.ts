@@ -1,6 +1,7 @@
 import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
 import { type FunctionCode, FunctionWriter, type ValueType } from '../../wasm/mod.ts';
-import { BodyEmitter, type RuntimeImports, storeOpcode } from '../emit/body-emitter.ts';
+import { STORE } from '../emit/accesses.ts';
+import { BodyEmitter, type RuntimeImports } from '../emit/body-emitter.ts';
 import { shapeOf } from '../shape-key.ts';
 import { RECIPE, type Recipe, RecipeFormula } from './recipe.ts';
 
@@ -92,7 +93,7 @@ class StateFormulaEmitter extends FormulaEmitter {
   protected override writeField(field: FieldRef, access: Access, value: Node): void {
     this.f.get(0);
     this.value(value);
-    this.f.memory(storeOpcode(access), (field as { offset: number }).offset);
+    this.f.memory(STORE[access], (field as { offset: number }).offset);
   }
 }
 

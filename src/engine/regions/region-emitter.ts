@@ -2,7 +2,8 @@ import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { F32, F64, type FunctionWriter, I32, I64, type ValueType, VOID } from '../../wasm/mod.ts';
 import { describe, factTests, STATE } from '../../x86/mod.ts';
-import { BodyEmitter, loadOpcode, storeOpcode } from '../emit/body-emitter.ts';
+import { LOAD, STORE } from '../emit/accesses.ts';
+import { BodyEmitter } from '../emit/body-emitter.ts';
 import { RECIPE } from '../flags/recipe.ts';
 import type { RegionTypes } from '../handlers/function-module.ts';
 import { CPU, emitTlbSwitch, TLB_BASE } from '../handlers/handler-emitter.ts';
@@ -571,7 +572,7 @@ export class RegionEmitter extends BodyEmitter {
       f.get(flag);
       return;
     }
-    f.get(CPU).memory(loadOpcode(access), offset);
+    f.get(CPU).memory(LOAD[access], offset);
   }
 
   protected override writeField(field: FieldRef, access: Access, node: Node): void {
@@ -604,7 +605,7 @@ export class RegionEmitter extends BodyEmitter {
     }
     f.get(CPU);
     value();
-    f.memory(storeOpcode(access), offset);
+    f.memory(STORE[access], offset);
     if (offset === STATE.mxcsr) {
       this.#hostRounds ??= f.local(I32);
       this.#testRounding();
