@@ -26,6 +26,7 @@ const FLAT = 0xffff_ffff;
 const BORDER = CODE + PAGE;
 /** An entry of a page table: present, writable, accessed, dirty. */
 const MAPPED = 0x63;
+const ACCESSED = 0x20;
 const SECOND_TABLE = PAGE_TABLES + 2 * PAGE;
 
 const random = () => new Random(1, 1);
@@ -261,6 +262,26 @@ for (const name of ENGINES) {
       assert.equal(rip(ending), BigInt(HANDLERS + HANDLER_BYTES + 1));
       assert.equal(field(ending, STATE.fpuIp), BigInt(CODE + 2));
       assert.equal(field(ending, STATE.fpuDp), BigInt(operand));
+    });
+
+    test('a page that code does not reach is not marked as accessed', () => {
+      const table = PAGE_TABLES + PAGE;
+      const next = table + 4 * (BORDER / PAGE + 1);
+      // The instruction behind hlt goes on in the next page.
+      const program = { paging: true, start: BORDER + PAGE - 4 };
+      const accessed = (code: string): number => {
+        const entry = at((BORDER + PAGE) | 3);
+        const ending = run(machine, {
+          ...program,
+          code: [
+            [next, entry],
+            [program.start, code],
+          ],
+        });
+        return new DataView(ending.memory.buffer).getUint32(next, true) & ACCESSED;
+      };
+      assert.equal(accessed('90 f4 b8 00'), 0);
+      assert.equal(accessed('90 90 b8 00'), ACCESSED);
     });
 
     test('what was undefined may become an instruction by any of its bytes', () => {
