@@ -152,6 +152,9 @@ function emitHandler(encoding: Encoding, key: number, functions: RuntimeFunction
   return f.finish();
 }
 
+/** Attributes of encodings of which there are many and a guest uses few, as it uses few operands of 16 bits. */
+const SELDOM = ['sse', 'mmx', 'fpu'] as const;
+
 /** The encodings and shapes that 64-bit code uses every day. */
 export function* usualShapes(
   encodings: readonly Encoding[],
@@ -160,6 +163,7 @@ export function* usualShapes(
   for (const encoding of encodings) {
     const attributes = encoding.attributes;
     if (attributes.has('no64') || encoding.vex !== undefined || !enabled(encoding)) continue;
+    if (SELDOM.some((each) => attributes.has(each))) continue;
     const canBeMemory =
       encoding.mod !== 'register' &&
       !encoding.operands.some(({ letter }) => letter === 'C' || letter === 'D') &&
@@ -169,11 +173,8 @@ export function* usualShapes(
     if (canBeRegister) kinds.push(undefined);
     if (canBeMemory) kinds.push('bd64', 'bis64', 'seg64');
     if (encoding.immediate === 'offset') kinds.push('offset');
-    const sizes: (16 | 32 | 64)[] = attributes.has('f64')
-      ? [64]
-      : attributes.has('d64')
-        ? [64, 16]
-        : [32, 64, 16];
+    const sizes =
+      attributes.has('f64') || attributes.has('d64') ? ([64] as const) : ([32, 64] as const);
     const repeats = attributes.has('rep')
       ? (['none', 'rep', 'repne'] as const)
       : (['none'] as const);
