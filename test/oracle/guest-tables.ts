@@ -94,7 +94,9 @@ export function writeGuestTables(write: (gpa: number, bytes: Uint8Array) => void
   for (let at = PML4; at <= STACK; at += PAGE) map(SUPERVISOR + BigInt(at), at, WRITABLE);
   for (const [slot, entry] of entries) set64(slot, entry);
 
-  // the end of a case: HLT, which level 3 may not
+  // the end of a case: HLT, which level 3 may not; behind it what a case that reads there finds on the host
+  write(EXIT32_ADDRESS, Uint8Array.of(0xff, 0x25));
+  set64(EXIT32_ADDRESS + 6, EXIT_ADDRESS);
   write(EXIT32_ADDRESS, Uint8Array.of(0xf4));
   write(END_PAGE, new Uint8Array(PAGE).fill(0xf4));
   write(HANDLERS, new Uint8Array(PAGE).fill(0xf4));

@@ -68,7 +68,7 @@ export function intelDeviation(
     each.bits === 32 &&
     faults(actual) &&
     expected.vector === PF &&
-    isAtEnd(expected.faultAddress)
+    isAtEnd(each, expected.faultAddress)
   ) {
     return 'an operand across 4 GiB wraps around on Intel, whatever its segment';
   }

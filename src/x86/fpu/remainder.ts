@@ -1,7 +1,7 @@
 /** FPREM, FPREM1, FSCALE and FXTRACT. */
 
 import { fromInteger } from './convert.ts';
-import type { Environment } from './environment.ts';
+import { Environment } from './environment.ts';
 import {
   FINITE,
   type Float80,
@@ -15,7 +15,15 @@ import {
 } from './float80.ts';
 import { invalid, nanResult, nanResultOf } from './nan.ts';
 import { round80 } from './rounding.ts';
-import { FPU_C0, FPU_C1, FPU_C2, FPU_C3, FPU_CONDITIONS, FPU_ZE } from './words.ts';
+import {
+  CONTROL_INITIAL,
+  FPU_C0,
+  FPU_C1,
+  FPU_C2,
+  FPU_C3,
+  FPU_CONDITIONS,
+  FPU_ZE,
+} from './words.ts';
 
 /** A result with the condition codes that go with it. */
 export interface Remainder {
@@ -45,7 +53,8 @@ export function remainder80(
   if (left.kind === INFINITE || right.kind === ZERO) return undone(invalid(env));
   if (env.denormalStops(left.denormal || right.denormal)) return done(zero80(0));
   if (left.kind === ZERO) return done(zero80(left.sign));
-  if (right.kind === INFINITE) return done(unchanged(env, left));
+  // Tiny as it may be, the dividend is handed on without a word, unlike one that is smaller than a finite divisor.
+  if (right.kind === INFINITE) return done(unchanged(new Environment(CONTROL_INITIAL), left));
   const difference = left.exponent - right.exponent;
   if (difference < -1 || (difference < 0 && !nearest)) return done(unchanged(env, left));
   if (difference >= FULL_REDUCTION) return partial(env, left, right, difference);

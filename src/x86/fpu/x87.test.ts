@@ -163,6 +163,23 @@ test('FPREM reduces a huge argument step by step and reports the quotient bits',
   assert.equal(statusWord(machine.state) & 0x4300, 0x0300, 'C0 and C1 set, C3 clear');
 });
 
+test('FPREM by infinity hands a tiny dividend on without an underflow, by a number it does not', () => {
+  const tiny: [number, bigint] = [0, 0x44c3_3ed5_a79d_257en];
+  for (const code of [
+    [0xd9, 0xf8],
+    [0xd9, 0xf5],
+  ]) {
+    // underflow is not masked
+    const machine = machineWith(0x036f, tiny, [0x7fff, 1n << 63n]);
+    interpret(machine, code);
+    assert.equal(top(machine), '0:44c33ed5a79d257e');
+    assert.equal(statusWord(machine.state) & 0x80ff, 0x02, 'a denormal operand');
+    const other = machineWith(0x036f, tiny, ONE);
+    interpret(other, code);
+    assert.equal(statusWord(other.state) & 0x80ff, 0x8092);
+  }
+});
+
 test('a store that page-faults leaves stack and status word alone', () => {
   const machine = machineWith(0x037f, [0x3ffd, 0xaaaa_aaaa_aaaa_aaabn]);
   machine.state.setGpr(6, 0x1_0000n);

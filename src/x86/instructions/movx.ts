@@ -18,10 +18,10 @@ export const movsx = define(
   },
 );
 
-/** MOVSXD: a doubleword sign-extended. SDM Vol. 2B "MOVSX/MOVSXD". */
+/** MOVSXD: a doubleword sign-extended; with operands of 16 bits, a word. SDM Vol. 2B "MOVSX/MOVSXD". */
 export const movsxd = define(
   'movsxd',
-  [form('63 /r', 'Gv Ed', 'only64')],
+  [form('63 /r', 'Gv Ez', 'only64')],
   (_b, [destination, source]) => {
     destination.write(source.read());
   },
