@@ -8,7 +8,8 @@
  * Left out: bytes 416 to 511 are neither read nor written.
  */
 import type { CpuState } from '../cpu-state.ts';
-import { STATE, xmmOffset } from '../state.ts';
+import { STATE } from '../state.ts';
+import { LOWER, loadHalves, storeHalves } from './half-registers.ts';
 import {
   controlWord,
   physicalOffset,
@@ -38,8 +39,10 @@ export function storeX87(state: CpuState, image: Uint8Array, widePointers: boole
   for (let i = 0; i < 8; i++) {
     const from = stackOffset(state, i);
     const to = 32 + i * 16;
-    image.fill(0, to + 10, to + 16);
-    image.set(state.u8.subarray(from, from + 10), to);
+    view.setUint32(to, state.get32(from), true);
+    view.setUint32(to + 4, state.get32(from + 4), true);
+    view.setUint32(to + 8, state.get16(from + 8), true);
+    view.setUint32(to + 12, 0, true);
   }
 }
 
@@ -54,7 +57,10 @@ export function loadX87(state: CpuState, image: Uint8Array, widePointers: boolea
   loadPointer(state, view, 16, STATE.fpuDp, STATE.fpuDpSelector, widePointers);
   for (let i = 0; i < 8; i++) {
     const from = 32 + i * 16;
-    state.u8.set(image.subarray(from, from + 10), stackOffset(state, i));
+    const to = stackOffset(state, i);
+    state.set32(to, view.getUint32(from, true));
+    state.set32(to + 4, view.getUint32(from + 4, true));
+    state.set16(to + 8, view.getUint16(from + 8, true));
   }
 }
 
@@ -101,30 +107,28 @@ export function imageMxcsr(image: Uint8Array): number | undefined {
 
 /** Writes XMM0 to XMM`count - 1`. */
 export function storeXmm(state: CpuState, image: Uint8Array, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const from = xmmOffset(i);
-    image.set(state.u8.subarray(from, from + 16), LEGACY_XMM + i * 16);
-  }
+  storeHalves(state, LOWER, count, image, LEGACY_XMM);
 }
 
 /** Loads XMM0 to XMM`count - 1`; the upper halves of the YMM registers stay. */
 export function loadXmm(state: CpuState, image: Uint8Array, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const from = LEGACY_XMM + i * 16;
-    state.u8.set(image.subarray(from, from + 16), xmmOffset(i));
-  }
+  loadHalves(state, LOWER, count, image, LEGACY_XMM);
 }
 
 /** True when every x87 field has its initial value: XINUSE[0] is then 0. */
 export function x87IsInitial(state: CpuState): boolean {
   if (controlWord(state) !== 0x37f || statusWord(state) !== 0) return false;
   if (state.get32(STATE.fpuValid) !== 0 || state.get16(STATE.fpuOpcode) !== 0) return false;
-  if (state.get64(STATE.fpuIp) !== 0n || state.get64(STATE.fpuDp) !== 0n) return false;
+  if (!isZero64(state, STATE.fpuIp) || !isZero64(state, STATE.fpuDp)) return false;
   if (state.get16(STATE.fpuIpSelector) !== 0 || state.get16(STATE.fpuDpSelector) !== 0)
     return false;
   for (let i = 0; i < 8; i++) {
     const at = physicalOffset(i);
-    if (state.get64(at) !== 0n || state.get16(at + 8) !== 0) return false;
+    if (!isZero64(state, at) || state.get16(at + 8) !== 0) return false;
   }
   return true;
+}
+
+function isZero64(state: CpuState, offset: number): boolean {
+  return (state.get32(offset) | state.get32(offset + 4)) === 0;
 }

@@ -9,8 +9,16 @@
 import type { Cpu, Helper } from '../cpu.ts';
 import type { CpuState } from '../cpu-state.ts';
 import { GP, GuestFault, NM, UD } from '../fault.ts';
-import { STATE, xmmOffset } from '../state.ts';
+import { STATE } from '../state.ts';
 import { requireAligned, SAVE_WIDE_POINTERS, xmmCount } from './fxsave.ts';
+import {
+  areHalvesInUse,
+  clearHalves,
+  LOWER,
+  loadHalves,
+  storeHalves,
+  UPPER,
+} from './half-registers.ts';
 import {
   imageMxcsr,
   LEGACY_X87_BYTES,
@@ -53,25 +61,11 @@ const avxComponent: XsaveComponent = {
   name: 'avx',
   offset: XSAVE_EXTENDED,
   bytes: 256,
-  inUse: (state, mode) => {
-    for (let i = 0; i < xmmCount(mode); i++) {
-      const at = xmmOffset(i) + 16;
-      if (state.get64(at) !== 0n || state.get64(at + 8) !== 0n) return true;
-    }
-    return false;
-  },
-  store: (state, region, mode) => {
-    for (let i = 0; i < xmmCount(mode); i++) {
-      const at = xmmOffset(i) + 16;
-      region.set(state.u8.subarray(at, at + 16), i * 16);
-    }
-  },
+  inUse: (state, mode) => areHalvesInUse(state, UPPER, xmmCount(mode)),
+  store: (state, region, mode) => storeHalves(state, UPPER, xmmCount(mode), region, 0),
   load: (state, region, mode) => {
-    for (let i = 0; i < xmmCount(mode); i++) {
-      const at = xmmOffset(i) + 16;
-      if (region === undefined) state.u8.fill(0, at, at + 16);
-      else state.u8.set(region.subarray(i * 16, i * 16 + 16), at);
-    }
+    if (region === undefined) clearHalves(state, UPPER, xmmCount(mode));
+    else loadHalves(state, UPPER, xmmCount(mode), region, 0);
   },
 };
 
@@ -123,18 +117,10 @@ function* regions(mask: number, compacted: boolean): Generator<[XsaveComponent, 
   }
 }
 
-function sseInUse(state: CpuState, mode: number): boolean {
-  for (let i = 0; i < xmmCount(mode); i++) {
-    const at = xmmOffset(i);
-    if (state.get64(at) !== 0n || state.get64(at + 8) !== 0n) return true;
-  }
-  return false;
-}
-
 /** XINUSE: the components that are not in their initial configuration. SDM Vol. 1, 13.6. */
 function componentsInUse(state: CpuState, mode: number): number {
   let mask = x87IsInitial(state) ? 0 : XCR0_X87;
-  if (sseInUse(state, mode)) mask |= XCR0_SSE;
+  if (areHalvesInUse(state, LOWER, xmmCount(mode))) mask |= XCR0_SSE;
   for (const component of xsaveComponents) {
     if (component.inUse(state, mode)) mask |= 1 << component.bit;
   }
@@ -300,7 +286,7 @@ function restoreXmm(state: CpuState, image: Uint8Array, fromImage: boolean, mode
     loadXmm(state, image, xmmCount(mode));
     return;
   }
-  for (let i = 0; i < xmmCount(mode); i++) state.u8.fill(0, xmmOffset(i), xmmOffset(i) + 16);
+  clearHalves(state, LOWER, xmmCount(mode));
 }
 
 /** XGETBV: ECX 0 gives XCR0, ECX 1 the enabled components in use. SDM Vol. 2D "XGETBV". */
