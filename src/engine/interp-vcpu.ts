@@ -18,6 +18,7 @@ import { HandlerSet, usualShapes } from './handlers/handler-set.ts';
 import { FIRST_HANDLER, type HelperSignature } from './handlers/runtime.ts';
 import { FAULTED, NOT_RAM } from './mmu.ts';
 import { EXIT, RECORD } from './record.ts';
+import type { BatchCompiler } from './regions/batches.ts';
 import type { CodeSource } from './regions/discover.ts';
 import { JumpProfiles } from './regions/profile.ts';
 import { DEFAULT_POLICY, RegionCache, type RegionPolicy } from './regions/region-cache.ts';
@@ -44,6 +45,8 @@ export interface InterpOptions {
   readonly trace?: TraceRequest | undefined;
   /** translates regions beside the guest; without it they are made while the guest waits */
   readonly workshop?: ((place: WorkshopPlace) => RegionWorkshop | undefined) | undefined;
+  /** compiles for speed what stays in use */
+  readonly batchCompiler?: BatchCompiler | undefined;
   /** monotonic host nanoseconds, for the time spent translating */
   readonly now?: () => number;
 }
@@ -149,7 +152,7 @@ export class InterpVcpu extends BaseVcpu {
     this.cache.onCodeFrame = (frame) => mmu.tlb.protectFrame(frame);
     this.#profiles = new JumpProfiles(pool);
     this.#now = options.now ?? (() => 0);
-    const { workshop } = options;
+    const { workshop, batchCompiler } = options;
     this.#regions =
       options.regions === undefined
         ? undefined
@@ -160,6 +163,7 @@ export class InterpVcpu extends BaseVcpu {
             pool,
             { ...DEFAULT_POLICY, ...options.regions },
             workshop && ((exitTables) => workshop({ ...place, exitTables })),
+            batchCompiler,
           );
     this.#trace = options.trace === undefined ? undefined : new RegionTrace(options.trace);
     if (this.#regions !== undefined) this.#regions.trace = this.#trace;
@@ -622,6 +626,7 @@ export class InterpVcpu extends BaseVcpu {
       tiers: { reference: 0, handlers: this.#instructions - inRegions, regions: inRegions },
       regions: this.#regions?.count ?? 0,
       regionsMade: this.#regions?.regionsMade ?? 0,
+      regionsBatched: this.#regions?.batched ?? 0,
       regionsDropped: this.#regions?.regionsDropped ?? 0,
       regionBytes: this.#regions?.wasmBytes ?? 0,
       regionBytesPerGuestByte: ratio(this.#regions?.wasmBytes, this.#regions?.guestBytes),

@@ -3,6 +3,7 @@ export type { CpuModel, FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from 
 export { InterpVcpu } from './interp-vcpu.ts';
 export { ENGINE_POOL_BYTES } from './pool-bytes.ts';
 export { ReferenceVcpu } from './reference-vcpu.ts';
+export type { BatchCompiler } from './regions/batches.ts';
 export type { RegionJob } from './regions/job.ts';
 export { parseTrace, type TraceRequest } from './regions/trace.ts';
 export {

@@ -268,7 +268,12 @@ export class Board {
               ? { regions: config.eager === true ? { heat: 1, heatEach: 0, eager: true } : {} }
               : {}),
             ...(config.trace === undefined ? {} : { trace: parseTrace(config.trace) }),
-            ...(config.eager === true ? {} : { workshop: (place) => host.openWorkshop?.(place) }),
+            ...(config.eager === true
+              ? {}
+              : {
+                  workshop: (place) => host.openWorkshop?.(place),
+                  batchCompiler: config.engine === 'bt' ? host.openBatchCompiler?.() : undefined,
+                }),
             now: () => host.now(),
           });
     this.vcpu = vcpu;

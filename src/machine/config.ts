@@ -1,5 +1,5 @@
 import type { BlockBackend, FileServer, Link } from '../bus/mod.ts';
-import type { RegionWorkshop, WorkshopPlace } from '../engine/mod.ts';
+import type { BatchCompiler, RegionWorkshop, WorkshopPlace } from '../engine/mod.ts';
 
 export type { UserInput } from './user-input.ts';
 
@@ -95,6 +95,8 @@ export interface BoardHost {
   fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** who translates beside the guest; one at a time */
   openWorkshop?(place: WorkshopPlace): RegionWorkshop | undefined;
+  /** who compiles translated code for speed; one at a time */
+  openBatchCompiler?(): BatchCompiler | undefined;
   /** Contents of `BoardConfig.disks`; they outlive a board that is reset. */
   readonly disks?: readonly BlockBackend[];
   /** The files of `BoardConfig.folders`; they outlive a board that is reset. */

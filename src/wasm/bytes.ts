@@ -32,6 +32,12 @@ export class ByteWriter {
     this.u8(rest);
   }
 
+  /** Unsigned LEB128 of up to 32 bits, in five bytes whatever the value: it can be replaced. */
+  padded32(value: number): void {
+    for (let shift = 0; shift < 28; shift += 7) this.u8(((value >>> shift) & 0x7f) | 0x80);
+    this.u8(value >>> 28);
+  }
+
   /** Signed LEB128 of up to 32 bits. */
   s32(value: number): void {
     let rest = value | 0;

@@ -17,10 +17,18 @@ export interface BranchHint {
   readonly isLikely: boolean;
 }
 
+/** A call of a function that has a name besides its index: code that has no other calls can move to another module. */
+export interface NamedCall {
+  /** position of the index, which takes five bytes */
+  readonly at: number;
+  readonly name: string;
+}
+
 /** A function's entry in the code section, without its size. Hints are in ascending order, from its first byte on. */
 export interface FunctionCode {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly hints: readonly BranchHint[];
+  readonly calls: readonly NamedCall[];
 }
 
 /**
@@ -32,6 +40,7 @@ export class FunctionWriter {
   readonly #params: number;
   readonly #locals: ValueType[] = [];
   #hints: BranchHint[] = [];
+  #calls: NamedCall[] = [];
 
   /** @param params number of parameters: locals are numbered after them */
   constructor(params: number) {
@@ -186,6 +195,13 @@ export class FunctionWriter {
     this.code.u8(0);
     return this;
   }
+  /** Calls the function at `functionIndex`, known as `name`. */
+  callNamed(functionIndex: number, name: string): this {
+    this.code.u8(0x10);
+    this.#calls.push({ at: this.code.length, name });
+    this.code.padded32(functionIndex);
+    return this;
+  }
   returnCall(functionIndex: number): this {
     this.code.u8(0x12);
     this.code.u32(functionIndex);
@@ -209,17 +225,18 @@ export class FunctionWriter {
 
   /** Removes and returns the code written so far: what is written next can be put before it. */
   takeCode(): FunctionCode {
-    const hints = this.#hints;
+    const [hints, calls] = [this.#hints, this.#calls];
     this.#hints = [];
-    return { bytes: this.code.take(), hints };
+    this.#calls = [];
+    return { bytes: this.code.take(), hints, calls };
   }
 
   /** Appends the bytes from `from` to `to` of code that was taken. */
-  putCode({ bytes, hints }: FunctionCode, from: number, to: number): void {
+  putCode({ bytes, hints, calls }: FunctionCode, from: number, to: number): void {
     const shift = this.code.length - from;
-    for (const { at, isLikely } of hints) {
-      if (at >= from && at < to) this.#hints.push({ at: at + shift, isLikely });
-    }
+    const isMoved = ({ at }: { readonly at: number }) => at >= from && at < to;
+    this.#hints.push(...moved(hints.filter(isMoved), shift));
+    this.#calls.push(...moved(calls.filter(isMoved), shift));
     this.code.append(bytes.subarray(from, to));
   }
 
@@ -241,7 +258,14 @@ export class FunctionWriter {
     const shift = out.length;
     out.append(this.code.peek());
     out.u8(0x0b);
-    const hints = this.#hints.map(({ at, isLikely }) => ({ at: at + shift, isLikely }));
-    return { bytes: out.finish(), hints };
+    return {
+      bytes: out.finish(),
+      hints: moved(this.#hints, shift),
+      calls: moved(this.#calls, shift),
+    };
   }
+}
+
+function moved<T extends { readonly at: number }>(marks: readonly T[], by: number): T[] {
+  return marks.map((mark) => ({ ...mark, at: mark.at + by }));
 }

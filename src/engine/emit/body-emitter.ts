@@ -189,7 +189,7 @@ export abstract class BodyEmitter extends ValueEmitter {
         return;
       case 'call':
         for (const arg of node.args) this.value(arg);
-        f.call(this.imports.helper(node.imm as string));
+        f.callNamed(this.imports.helper(node.imm as string), node.imm as string);
         f.set(this.define(node));
         return;
       case 'fault': {

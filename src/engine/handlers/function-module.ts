@@ -1,4 +1,4 @@
-import { type FunctionCode, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
+import { ByteWriter, type FunctionCode, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
 import { type HelperSignature, importHelper } from './runtime.ts';
 
 /** What the modules of a machine import. */
@@ -14,23 +14,58 @@ export interface RegionTypes {
   readonly storeFlags: number;
 }
 
+/** A function of a module, with the name by which debuggers and profilers know it. */
+export interface NamedFunction {
+  readonly name: string;
+  readonly code: FunctionCode;
+}
+
 /** Emits a function of the handlers' type; a helper that it asks for is imported, nothing else is. */
 export type FunctionBody = (
   helper: (name: string) => number,
   handlerType: number,
   types: RegionTypes,
-) => { readonly name: string; readonly code: FunctionCode };
+) => NamedFunction;
 
 /** A module of one function of the handlers' type, which goes into the table at `at` when it is instantiated, and its code. */
 export function buildFunctionModule(
-  { memoryPages, shared, helpers }: ModuleSurroundings,
+  surroundings: ModuleSurroundings,
   at: number,
   emit: FunctionBody,
 ): { bytes: Uint8Array<ArrayBuffer>; code: FunctionCode } {
+  const { module, helper, handlerType, types } = beginModule(surroundings);
+  const { name, code } = emit(helper, handlerType, types);
+  module.addElements(at, [module.addFunction(handlerType, code, name)]);
+  return { bytes: module.finish({ names: true }), code };
+}
+
+/**
+ * A module of functions that `buildFunctionModule` has made, to be compiled for speed. It exports them by their
+ * numbers.
+ */
+export function buildBatchModule(
+  surroundings: ModuleSurroundings,
+  functions: readonly NamedFunction[],
+): Uint8Array<ArrayBuffer> {
+  const { module, helper, handlerType } = beginModule(surroundings);
+  // Imports come before functions.
+  const moved = functions.map(({ name, code }) => ({ name, code: moveCode(code, helper) }));
+  for (const [number, { name, code }] of moved.entries()) {
+    module.exportFunction(String(number), module.addFunction(handlerType, code, name));
+  }
+  return module.finish({ names: true, optimized: true });
+}
+
+/** A module with the types that all of these modules have, by the same numbers. */
+function beginModule({ memoryPages, shared, helpers }: ModuleSurroundings) {
   const module = new ModuleWriter();
   module.importMemory('vm', 'memory', memoryPages, memoryPages, shared);
   module.importTable('vm', 'table', 1);
   const handlerType = module.type([I32, I32, I32, I32], [I32]);
+  const types: RegionTypes = {
+    afterHelper: module.type([I32, I32, I32, I32, I32], [I32]),
+    storeFlags: module.type([I32, I32, I64, I64, I64], []),
+  };
   const used = new Map<string, number>();
   const helper = (name: string): number => {
     const known = used.get(name);
@@ -41,10 +76,16 @@ export function buildFunctionModule(
     used.set(name, index);
     return index;
   };
-  const { name, code } = emit(helper, handlerType, {
-    afterHelper: module.type([I32, I32, I32, I32, I32], [I32]),
-    storeFlags: module.type([I32, I32, I64, I64, I64], []),
-  });
-  module.addElements(at, [module.addFunction(handlerType, code, name)]);
-  return { bytes: module.finish({ names: true }), code };
+  return { module, handlerType, types, helper };
+}
+
+/** The code with the numbers that its helpers have in another module. */
+function moveCode(code: FunctionCode, helper: (name: string) => number): FunctionCode {
+  const bytes = code.bytes.slice();
+  const number = new ByteWriter(8);
+  for (const { at, name } of code.calls) {
+    number.padded32(helper(name));
+    bytes.set(number.take(), at);
+  }
+  return { ...code, bytes };
 }

@@ -32,7 +32,6 @@ export class HandlerSet {
   /** by encoding: the handlers there are, for shapes whose meanings do not differ */
   readonly #variants = new Map<Encoding, { code: Uint8Array; index: number }[]>();
   #next = FIRST_HANDLER;
-  #exports: WebAssembly.Exports = {};
   /** wall-independent measures for --stats */
   moduleBytes = 0;
   handlers = 0;
@@ -56,8 +55,8 @@ export class HandlerSet {
     }
     if (bodies.length > 0) module.addElements(FIRST_HANDLER, bodies);
     module.exportFunction('enter', enter);
-    this.#instantiate(module);
-    this.enter = this.#exports['enter'] as HandlerSet['enter'];
+    const exports = this.#instantiate(module);
+    this.enter = exports['enter'] as HandlerSet['enter'];
     this.handlers = bodies.length;
   }
 
@@ -72,10 +71,10 @@ export class HandlerSet {
     return this.#host;
   }
 
-  /** Instantiates a module that `buildFunctionModule` has made, of so many bytes. */
-  addModule(module: WebAssembly.Module, bytes: number): void {
+  /** Instantiates a module of `function-module.ts`, of so many bytes. */
+  addModule(module: WebAssembly.Module, bytes: number): WebAssembly.Exports {
     this.moduleBytes += bytes;
-    this.#exports = new WebAssembly.Instance(module, {
+    return new WebAssembly.Instance(module, {
       vm: { memory: this.#host.memory, table: this.table, ...this.#host.imports.vm },
       helpers: this.#host.imports.helpers,
     }).exports;
@@ -121,9 +120,9 @@ export class HandlerSet {
     return index;
   }
 
-  #instantiate(module: ModuleWriter): void {
+  #instantiate(module: ModuleWriter): WebAssembly.Exports {
     const bytes = module.finish({ names: true });
-    this.addModule(new WebAssembly.Module(bytes), bytes.length);
+    return this.addModule(new WebAssembly.Module(bytes), bytes.length);
   }
 }
 

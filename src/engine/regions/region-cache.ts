@@ -1,7 +1,15 @@
 import type { FramePool } from '../../memory/mod.ts';
 import type { CodeCache } from '../code-cache.ts';
+import type { NamedFunction } from '../handlers/function-module.ts';
 import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler-set.ts';
 import { RECORD } from '../record.ts';
+import {
+  type BatchCompiler,
+  type BatchMember,
+  type BatchPolicy,
+  DEFAULT_BATCHES,
+  RegionBatches,
+} from './batches.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import { ExitTables } from './exit-table.ts';
 import { completeGraph, type RegionDraft, type RegionGraph } from './graph.ts';
@@ -27,6 +35,7 @@ export interface RegionPolicy extends RegionLimits {
   readonly heatEach: number;
   /** look at every place where execution enters compiled code, not only at samples: for tests */
   readonly eager: boolean;
+  readonly batches: BatchPolicy;
 }
 
 export const DEFAULT_POLICY: RegionPolicy = {
@@ -36,6 +45,7 @@ export const DEFAULT_POLICY: RegionPolicy = {
   instructions: 250,
   pages: 4,
   callDepth: 3,
+  batches: DEFAULT_BATCHES,
 };
 /** ... where translating takes little of the guest's time. */
 const ORDERED: Partial<RegionPolicy> = { heatEach: 0.15 };
@@ -49,12 +59,13 @@ interface Heat {
 /** What it takes to install a region. */
 interface Installable {
   readonly module: WebAssembly.Module;
+  readonly body: NamedFunction;
   readonly bytes: number;
   readonly exitTable: number;
   readonly exits: number;
 }
 
-interface Region {
+interface Region extends BatchMember {
   /** of the job that it is made by elsewhere, else 0 */
   readonly job: number;
   readonly index: number;
@@ -66,6 +77,8 @@ interface Region {
   exits: number;
   /** the record's handler is the region */
   isInstalled: boolean;
+  body: NamedFunction | undefined;
+  seen: number;
   /** profiles of the indirect jumps that leave it, and how often it was made */
   readonly profiles: readonly number[];
   readonly generation: number;
@@ -95,6 +108,8 @@ export class RegionCache {
   /** table indexes of dropped regions */
   readonly #free: number[] = [];
   readonly #exitTables: ExitTables;
+  /** compiles again what stays in use */
+  readonly #batches: RegionBatches | undefined;
   /** translates beside this thread */
   readonly #workshop: RegionWorkshop | undefined;
   /** regions that it works on, by job */
@@ -123,7 +138,9 @@ export class RegionCache {
     pool: FramePool,
     policy: RegionPolicy,
     openWorkshop?: (exitTables: number) => RegionWorkshop | undefined,
+    batchCompiler?: BatchCompiler,
   ) {
+    this.#batches = batchCompiler && new RegionBatches(handlers, batchCompiler, policy.batches);
     this.#exitTables = new ExitTables(pool.memory.buffer, pool.reserve(ExitTables.bytes));
     this.#workshop = openWorkshop?.(pool.reserve(ExitTables.bytes));
     this.#profiles = profiles;
@@ -162,7 +179,10 @@ export class RegionCache {
     const present = this.#regions.get(record);
     if (present !== undefined) {
       if (!present.isInstalled) return false;
-      if (!this.#outgrown(present)) return true;
+      if (!this.#outgrown(present)) {
+        this.#batches?.saw(present);
+        return true;
+      }
       this.#drop(present);
       return this.#make(offset, record, source(), now, present.generation + 1, undefined);
     }
@@ -252,6 +272,8 @@ export class RegionCache {
       exitTable: 0,
       exits: 0,
       isInstalled: false,
+      body: undefined,
+      seen: 0,
       generation,
       profiles: profilesOf(draft),
       pages: draft.pages,
@@ -277,25 +299,27 @@ export class RegionCache {
 
   #translate(region: Region, graph: RegionGraph, source: CodeSource): void {
     if (this.trace !== undefined) graph.marks = [];
-    const { bytes, code, exitTable, exits } = buildRegion(
+    const { bytes, body, exitTable, exits } = buildRegion(
       this.#handlers.surroundings,
       this.#exitTables,
       region.index,
       graph,
       source.record,
     );
-    this.trace?.made(source.base, graph, graph.marks ?? [], code.bytes);
+    this.trace?.made(source.base, graph, graph.marks ?? [], body.code.bytes);
     this.#install(region, {
       module: new WebAssembly.Module(bytes),
       bytes: bytes.length,
+      body,
       exitTable,
       exits,
     });
   }
 
-  #install(region: Region, { module, bytes, exitTable, exits }: Installable): void {
+  #install(region: Region, { module, bytes, body, exitTable, exits }: Installable): void {
     this.#handlers.addModule(module, bytes);
     Object.assign(region, { exitTable, exits, isInstalled: true });
+    if (this.#batches !== undefined) region.body = body;
     this.#own.set(region.index, region.handler);
     this.#words[(region.record + RECORD.handler) >> 2] = region.index;
     this.regionsMade++;
@@ -303,13 +327,19 @@ export class RegionCache {
     for (const { first, end } of region.ranges) this.guestBytes += end - first;
   }
 
-  /** Installs what the workshop has ready. */
+  /** Regions that were compiled again for speed. */
+  get batched(): number {
+    return this.#batches?.regions ?? 0;
+  }
+
+  /** Installs what other threads have ready. */
   collect(now: () => number): void {
+    this.#batches?.turn();
     const workshop = this.#workshop;
     if (workshop === undefined || this.#ordered.size === 0) return;
     const start = now();
     for (let product = workshop.take(); product !== undefined; product = workshop.take()) {
-      const { id, module, bytes, exitTable, exits, seconds } = product;
+      const { id, module, bytes, body, exitTable, exits, seconds } = product;
       this.workshopSeconds += seconds;
       const region = this.#ordered.get(id);
       if (region === undefined) {
@@ -317,12 +347,12 @@ export class RegionCache {
         if (module !== undefined && id > this.#oldJobs) workshop.release(exitTable, exits);
         continue;
       }
-      if (module === undefined) {
+      if (module === undefined || body === undefined) {
         this.#drop(region);
         continue;
       }
       this.#ordered.delete(id);
-      this.#install(region, { module, bytes, exitTable, exits });
+      this.#install(region, { module, bytes, body, exitTable, exits });
     }
     this.compileSeconds += (now() - start) / 1e9;
   }
@@ -368,6 +398,7 @@ export class RegionCache {
     this.#free.push(region.index);
     this.#ordered.delete(region.job);
     if (!region.isInstalled) return;
+    region.isInstalled = false;
     this.onDrop();
     const at = (region.record + RECORD.handler) >> 2;
     if (this.#words[at] === region.index) this.#words[at] = region.handler;
@@ -385,6 +416,7 @@ export class RegionCache {
     this.#retired.length = 0;
     this.#oldJobs = this.#jobs;
     this.#workshop?.clear();
+    this.#batches?.clear();
     this.#heat.clear();
     this.#volatile.clear();
     this.#byFrame.clear();

@@ -671,7 +671,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#pushRipBase(page);
     f.i64Store(STATE.ripBase);
     args();
-    f.call(this.imports.helper(name));
+    f.callNamed(this.imports.helper(name), name);
     this.leavesWith(this.#frame.exitHandler, isLast);
     f.if(VOID, false);
     const left = this.#uncharged();

@@ -1,7 +1,8 @@
-import { type FunctionCode, FunctionWriter } from '../../wasm/mod.ts';
+import { FunctionWriter } from '../../wasm/mod.ts';
 import {
   buildFunctionModule,
   type ModuleSurroundings,
+  type NamedFunction,
   type RegionTypes,
 } from '../handlers/function-module.ts';
 import type { ExitTables, RegionExit } from './exit-table.ts';
@@ -10,9 +11,9 @@ import { LoopFacts } from './loop-facts.ts';
 import { RegionEmitter } from './region-emitter.ts';
 
 export interface BuiltRegion {
-  /** the module, and the code of its function */
+  /** the module, and its function */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly code: FunctionCode;
+  readonly body: NamedFunction;
   /** where its exits are in the tables, and how many they are */
   readonly exitTable: number;
   readonly exits: number;
@@ -35,11 +36,12 @@ export function buildRegion(
     exitTable = tables.add(list);
     return exitTable;
   };
+  const name = `region@${(graph.root.instructions[0]?.at ?? 0).toString(16)}`;
   const { bytes, code } = buildFunctionModule(surroundings, index, (helper, handlerType, types) => {
     const code = translateRegion(helper, handlerType, types, graph, recordAt, placeExits).finish();
-    return { name: `region@${(graph.root.instructions[0]?.at ?? 0).toString(16)}`, code };
+    return { name, code };
   });
-  return { bytes, code, exitTable, exits };
+  return { bytes, body: { name, code }, exitTable, exits };
 }
 
 /** The region of `graph` as a WebAssembly function; parameters as of RegionEmitter. */

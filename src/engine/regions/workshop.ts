@@ -1,6 +1,6 @@
 /** Translation beside the guest's thread: what is asked of another thread, and what that thread does. */
 import { buildOpcodeTable, type Encoding, instructions } from '../../x86/mod.ts';
-import type { ModuleSurroundings } from '../handlers/function-module.ts';
+import type { ModuleSurroundings, NamedFunction } from '../handlers/function-module.ts';
 import { ExitTables } from './exit-table.ts';
 import { completeGraph } from './graph.ts';
 import { type RegionJob, unpackJob } from './job.ts';
@@ -11,6 +11,8 @@ export interface RegionProduct {
   readonly id: number;
   /** undefined: there was no room for its exits */
   readonly module: WebAssembly.Module | undefined;
+  /** its function, to be compiled again with others */
+  readonly body: NamedFunction | undefined;
   readonly bytes: number;
   readonly exitTable: number;
   readonly exits: number;
@@ -52,11 +54,11 @@ export class RegionCompiler {
 
   compile(job: RegionJob): RegionProduct {
     const start = this.#now();
-    const nothing = { id: job.id, bytes: 0, exitTable: 0, exits: 0, seconds: 0 };
+    const nothing = { id: job.id, body: undefined, bytes: 0, exitTable: 0, exits: 0, seconds: 0 };
     if (!this.#exitTables.hasRoom) return { ...nothing, module: undefined };
     const { draft, recordAt } = unpackJob(job, this.#encodings);
     const graph = completeGraph(draft);
-    const { bytes, exitTable, exits } = buildRegion(
+    const { bytes, body, exitTable, exits } = buildRegion(
       this.#place,
       this.#exitTables,
       job.index,
@@ -65,7 +67,7 @@ export class RegionCompiler {
     );
     const module = new WebAssembly.Module(bytes);
     const seconds = (this.#now() - start) / 1e9;
-    return { id: job.id, module, bytes: bytes.length, exitTable, exits, seconds };
+    return { id: job.id, module, body, bytes: bytes.length, exitTable, exits, seconds };
   }
 
   release(exitTable: number, exits: number): void {

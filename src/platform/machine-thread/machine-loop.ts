@@ -1,5 +1,5 @@
 import type { BlockBackend, FileServer, Link } from '../../bus/mod.ts';
-import type { RegionWorkshop, WorkshopPlace } from '../../engine/mod.ts';
+import type { BatchCompiler, RegionWorkshop, WorkshopPlace } from '../../engine/mod.ts';
 import type {
   BoardConfig,
   BoardHost,
@@ -55,6 +55,8 @@ export interface LoopHost {
   fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** who translates beside the guest; one at a time */
   openWorkshop?(place: WorkshopPlace): RegionWorkshop | undefined;
+  /** who compiles translated code for speed; one at a time */
+  openBatchCompiler?(): BatchCompiler | undefined;
   /** contents of the disks; closed when the machine ends */
   readonly disks?: readonly BlockBackend[];
   /** who keeps the host's ends of the guest's sockets */
@@ -229,7 +231,7 @@ export class MachineLoop {
   /** Guest time stands at zero while a board is built. */
   #createBoard(): RunnableBoard {
     const clock = this.#clock;
-    const { fillRandom, openWorkshop } = this.#host;
+    const { fillRandom, openWorkshop, openBatchCompiler } = this.#host;
     return this.#boards.create(this.#config, {
       now: () => clock.now(),
       epochMilliseconds: () => this.#host.epochMilliseconds(),
@@ -237,6 +239,7 @@ export class MachineLoop {
       consoleOutput: (bytes) => this.#output.add(bytes),
       ...(fillRandom === undefined ? {} : { fillRandom }),
       ...(openWorkshop === undefined ? {} : { openWorkshop }),
+      ...(openBatchCompiler === undefined ? {} : { openBatchCompiler }),
       ...(this.#host.disks === undefined ? {} : { disks: this.#host.disks }),
       ...(this.#host.vsock === undefined ? {} : { vsock: this.#host.vsock }),
       ...(this.#host.folders === undefined ? {} : { folders: this.#host.folders }),

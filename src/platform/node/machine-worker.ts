@@ -5,7 +5,8 @@ import { VivariumError } from '../../util/mod.ts';
 import { ControlBlock } from '../machine-thread/control-block.ts';
 import { type BoardMaker, MachineLoop } from '../machine-thread/machine-loop.ts';
 import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
-import { readBranchHints } from './branch-hints.ts';
+import { BatchThread } from './batch-thread.ts';
+import { readHints } from './compilation-hints.ts';
 import { openDisks } from './disk/open-disks.ts';
 import { openFolders } from './folder/mod.ts';
 import { Doorbell } from './network/doorbell.ts';
@@ -52,11 +53,12 @@ function tellOfRoom(): void {
   post({ kind: 'notice', text: "there is room on the host's disk again: the machine goes on" });
 }
 
-readBranchHints();
+readHints();
 const control = new ControlBlock(start.control);
 let isWaitingForRoom = false;
 let loop: MachineLoop | undefined;
 let translator: TranslatorThread | undefined;
+let batches: BatchThread | undefined;
 try {
   loop = new MachineLoop(await loadBoard(), start.config, start.noReboot, control, {
     now: () => performance.now() * 1e6,
@@ -73,6 +75,11 @@ try {
       translator?.close();
       translator = TranslatorThread.start(place);
       return translator;
+    },
+    openBatchCompiler: () => {
+      batches?.close();
+      batches = BatchThread.start();
+      return batches;
     },
     network: connectLink(start.network),
     vsock: connectLink(start.vsock),

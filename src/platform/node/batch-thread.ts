@@ -1,0 +1,74 @@
+import { availableParallelism } from 'node:os';
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker,
+} from 'node:worker_threads';
+import type { BatchCompiler } from '../../engine/mod.ts';
+import { canReadHints } from './compilation-hints.ts';
+
+/** What the thread is given when it starts. */
+export interface BatchStart {
+  readonly port: MessagePort;
+  /** one word: modules answered so far */
+  readonly answered: SharedArrayBuffer;
+}
+
+/** What it answers to the bytes of a module. */
+export type BatchAnswer = { readonly module: WebAssembly.Module } | { readonly failure: string };
+
+/** A thread that compiles modules for the thread of one machine, whose event loop need not turn for it. */
+export class BatchThread implements BatchCompiler {
+  readonly #port: MessagePort;
+  readonly #answered = new Int32Array(new SharedArrayBuffer(4));
+  readonly #theirPort: MessagePort;
+  #worker: Worker | undefined;
+  #taken = 0;
+
+  /** Undefined where no processor is to spare, or V8 would not compile for speed. */
+  static start(processors = availableParallelism()): BatchThread | undefined {
+    return processors > 1 && canReadHints() ? new BatchThread() : undefined;
+  }
+
+  private constructor() {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#theirPort = port2;
+    port1.unref();
+  }
+
+  submit(bytes: Uint8Array<ArrayBuffer>): void {
+    // Most machines of tests are gone before there is anything to compile.
+    this.#worker ??= this.#begin();
+    this.#port.postMessage(bytes, [bytes.buffer]);
+  }
+
+  take(): WebAssembly.Module | undefined {
+    if (Atomics.load(this.#answered, 0) === this.#taken) return undefined;
+    const received = receiveMessageOnPort(this.#port);
+    if (received === undefined) return undefined;
+    this.#taken = (this.#taken + 1) | 0;
+    const answer = received.message as BatchAnswer;
+    if ('failure' in answer) throw new Error(answer.failure);
+    return answer.module;
+  }
+
+  /** Ends the thread. */
+  close(): void {
+    void this.#worker?.terminate();
+    this.#port.close();
+  }
+
+  #begin(): Worker {
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const answered = this.#answered.buffer as SharedArrayBuffer;
+    const worker = new Worker(new URL(`./batch-worker.${extension}`, import.meta.url), {
+      workerData: { port: this.#theirPort, answered } satisfies BatchStart,
+      transferList: [this.#theirPort],
+      name: 'vivarium batches',
+    });
+    worker.unref();
+    return worker;
+  }
+}
