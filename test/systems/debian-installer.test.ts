@@ -18,7 +18,7 @@ const FIRST_QUESTION = /Choose the language to be used for the installation/;
 
 const MENU = `set timeout=0
 menuentry "Install" {
-  linux /linux vga=normal fb=false mitigations=off
+  linux /linux vga=normal fb=false nomodeset mitigations=off
   initrd /initrd.gz
 }
 `;

@@ -1,5 +1,6 @@
 import { Bus, type InterruptController } from '../../../src/bus/mod.ts';
 import {
+  type BatchCompiler,
   ENGINE_POOL_BYTES,
   InterpVcpu,
   ReferenceVcpu,
@@ -12,13 +13,18 @@ import {
   type WorkshopPlace,
 } from '../../../src/engine/mod.ts';
 import { FramePool, GuestMemory, PAGE_BYTES } from '../../../src/memory/mod.ts';
+import { assert } from '../../../src/util/mod.ts';
 import { CpuModel, parseCpu } from '../../../src/x86/cpuid/mod.ts';
 import { buildOpcodeTable, type CpuState, helpers, instructions } from '../../../src/x86/mod.ts';
 import { STATE } from '../../../src/x86/state.ts';
 import { RAM_BYTES } from './layout.ts';
 
-/** `ordered`: regions that come from a workshop, some time after they were asked for */
+/** `ordered`: regions that come from a workshop, some time after they were asked for, and are compiled again in batches */
 export type EngineName = 'reference' | 'handlers' | 'regions' | 'ordered';
+
+/** Regions are made before code first runs, and compiled in batches the second time they are seen. */
+const AT_ONCE = { heat: 1, heatEach: 0, eager: true };
+const SOON = { seen: 1, most: 4, patience: 3 };
 
 /** No interrupt ever comes; the task priority is a register like others. */
 class SilentInterrupts implements InterruptController {
@@ -75,6 +81,24 @@ export class SlowWorkshop implements RegionWorkshop {
   }
 }
 
+/** A compiler on the same thread, which is asked twice before it has anything. */
+export class SlowBatchCompiler implements BatchCompiler {
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #asked = 0;
+
+  submit(bytes: Uint8Array<ArrayBuffer>): void {
+    assert(this.#bytes === undefined, 'one module at a time');
+    this.#bytes = bytes;
+  }
+
+  take(): WebAssembly.Module | undefined {
+    if (this.#bytes === undefined || this.#asked++ % 2 === 0) return undefined;
+    const module = new WebAssembly.Module(this.#bytes);
+    this.#bytes = undefined;
+    return module;
+  }
+}
+
 /** How a run ended, and everything a guest could see of it. */
 export interface Ending {
   readonly exit: VcpuExit;
@@ -125,8 +149,10 @@ export class CodeMachine {
       name === 'reference'
         ? new ReferenceVcpu(host, table, helpers)
         : new InterpVcpu(host, table, helpers, {
-            ...(name === 'handlers' ? {} : { regions: { heat: 1, heatEach: 0, eager: true } }),
-            ...(name === 'ordered' ? { workshop: openWorkshop } : {}),
+            ...(name === 'handlers' ? {} : { regions: { ...AT_ONCE, batches: SOON } }),
+            ...(name === 'ordered'
+              ? { workshop: openWorkshop, batchCompiler: new SlowBatchCompiler() }
+              : {}),
           });
   }
 
