@@ -32,7 +32,7 @@ export interface BatchPolicy {
   readonly patience: number;
 }
 
-export const DEFAULT_BATCHES: BatchPolicy = { seen: 3, most: 64, patience: 1000 };
+export const DEFAULT_BATCHES: BatchPolicy = { seen: 8, most: 64, patience: 1000 };
 
 /**
  * A region's first code is made in a hurry by the host, which replaces only the hottest by better code, one by one and
