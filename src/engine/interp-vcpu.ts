@@ -479,6 +479,7 @@ export class InterpVcpu extends BaseVcpu {
       low & 0xfff,
       record,
       hot ? 1 : this.#slice / SAMPLE_INSTRUCTIONS,
+      hot || regions.isEager,
       () => this.#source(low, high, page),
       this.#now,
     );

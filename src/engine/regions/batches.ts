@@ -18,13 +18,13 @@ export interface BatchMember {
   body: NamedFunction | undefined;
   /** false once it is out of use */
   readonly isInstalled: boolean;
-  /** samples that found it running */
+  /** samples of ways into it */
   seen: number;
 }
 
 /** When and how many regions are compiled together. */
 export interface BatchPolicy {
-  /** samples of a region that make it worth its time */
+  /** samples of ways into a region that make it worth its time: one way in 128 is sampled */
   readonly seen: number;
   /** regions of a batch, at most */
   readonly most: number;
@@ -32,12 +32,13 @@ export interface BatchPolicy {
   readonly patience: number;
 }
 
-export const DEFAULT_BATCHES: BatchPolicy = { seen: 8, most: 64, patience: 1000 };
+/** The host's own rule, which compiles one function at a time, would take a region of usual size twice as late. */
+export const DEFAULT_BATCHES: BatchPolicy = { seen: 100, most: 64, patience: 1000 };
 
 /**
  * A region's first code is made in a hurry by the host, which replaces only the hottest by better code, one by one and
- * late. Much of a kernel never gets hot enough, though it is all a guest does; and regions of a module each are strewn
- * over as many pages of code. So what is seen again and again is compiled in batches.
+ * late; and regions of a module each are strewn over as many pages of code. So flat code, a kernel's above all, which is
+ * entered again and again, is compiled in batches.
  */
 export class RegionBatches {
   readonly #handlers: HandlerSet;
@@ -59,7 +60,7 @@ export class RegionBatches {
     this.#policy = policy;
   }
 
-  /** A sample found `region` running. */
+  /** A sample found execution coming into `region`. */
   saw(region: BatchMember): void {
     if (region.body === undefined) return;
     region.seen++;

@@ -165,14 +165,15 @@ export class RegionCache {
 
   /**
    * Execution was seen at `record`, whose instruction lies `offset` bytes into its page, the one whose
-   * records `map` lists; `weight` says how much of it the sample stands for. True when a region is installed
-   * there; `source` is asked for only when one is to be made.
+   * records `map` lists; `weight` says how much of it the sample stands for, `isEntry` that execution has just come
+   * there from another region. True when a region is installed there; `source` is asked for only when one is to be made.
    */
   sample(
     map: number,
     offset: number,
     record: number,
     weight: number,
+    isEntry: boolean,
     source: () => CodeSource,
     now: () => number,
   ): boolean {
@@ -180,7 +181,7 @@ export class RegionCache {
     if (present !== undefined) {
       if (!present.isInstalled) return false;
       if (!this.#outgrown(present)) {
-        this.#batches?.saw(present);
+        if (isEntry) this.#batches?.saw(present);
         return true;
       }
       this.#drop(present);
