@@ -5,6 +5,7 @@ export { ENGINE_POOL_BYTES } from './pool-bytes.ts';
 export { ReferenceVcpu } from './reference-vcpu.ts';
 export type { BatchCompiler } from './regions/batches.ts';
 export type { RegionJob } from './regions/job.ts';
+export { EAGER_POLICY } from './regions/region-cache.ts';
 export { parseTrace, type TraceRequest } from './regions/trace.ts';
 export {
   RegionCompiler,

@@ -20,6 +20,7 @@ import {
 } from '../devices/mod.ts';
 import type { Picture, Vga } from '../devices/vga/mod.ts';
 import {
+  EAGER_POLICY,
   ENGINE_POOL_BYTES,
   InterpVcpu,
   parseTrace,
@@ -265,7 +266,7 @@ export class Board {
         ? new ReferenceVcpu(vcpuHost, table, helpers)
         : new InterpVcpu(vcpuHost, table, helpers, {
             ...(config.engine === 'bt'
-              ? { regions: config.eager === true ? { heat: 1, heatEach: 0, eager: true } : {} }
+              ? { regions: config.eager === true ? EAGER_POLICY : {} }
               : {}),
             ...(config.trace === undefined ? {} : { trace: parseTrace(config.trace) }),
             ...(config.eager === true

@@ -6,6 +6,8 @@ import { reachOf } from './knowledge.ts';
 import { CODE_END, WIRE } from './layout.ts';
 
 const FSW_ES = 0x80;
+const FS_PREFIX = 0x64;
+const GS_PREFIX = 0x65;
 
 /**
  * Differences from the host's processor that are accepted, because processors differ among themselves
@@ -47,7 +49,7 @@ export function deviation(
   if (each.bits === 32 && refused && actual.vector === PF && isAtEnd(each, actual.faultAddress)) {
     return 'in flat segments nothing is checked: an operand across 4 GiB wraps around';
   }
-  if (actual.vector === PF && isVsyscall(actual.faultAddress)) {
+  if (actual.vector === PF && isVsyscall(actual.state.rip)) {
     return 'Linux executes what is asked of its page of vsyscalls itself';
   }
   const based = each.instructions.some((bytes) => namesSegmentWithBase(bytes));
@@ -97,12 +99,24 @@ function repeatsLoop(bytes: Uint8Array): boolean {
 }
 
 function namesSegmentWithBase(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, MAX_INSTRUCTION_BYTES).some((byte) => byte === 0x64 || byte === 0x65);
+  return hasPrefix(bytes, FS_PREFIX) || hasPrefix(bytes, GS_PREFIX);
 }
 
-/** The last bytes of a 32-bit segment, and the first, where an operand across the end goes on. */
-export function isAtEnd({ state }: GeneratedCase, address: bigint): boolean {
-  return [0n, state.get64(WIRE.fsBase), state.get64(WIRE.gsBase)].some((base) => {
+function hasPrefix(bytes: Uint8Array, prefix: number): boolean {
+  return bytes.subarray(0, MAX_INSTRUCTION_BYTES).includes(prefix);
+}
+
+/**
+ * The last bytes of 32-bit addresses, and the first, where an operand across the end goes on; of FS and GS where
+ * an instruction names them.
+ */
+export function isAtEnd({ instructions, state }: GeneratedCase, address: bigint): boolean {
+  const names = (prefix: number) => instructions.some((bytes) => hasPrefix(bytes, prefix));
+  const bases = [0n];
+  if (names(FS_PREFIX)) bases.push(state.get64(WIRE.fsBase));
+  if (names(GS_PREFIX)) bases.push(state.get64(WIRE.gsBase));
+  if (address > 0xffff_ffffn) return false;
+  return bases.some((base) => {
     const offset = BigInt.asUintN(32, address - base);
     return offset === 0n || offset >= 0xffff_fe00n;
   });

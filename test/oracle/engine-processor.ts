@@ -1,6 +1,7 @@
 import { Bus, type InterruptController } from '../../src/bus/mod.ts';
 import {
   type CpuModel,
+  EAGER_POLICY,
   ENGINE_POOL_BYTES,
   InterpVcpu,
   ReferenceVcpu,
@@ -101,12 +102,7 @@ export class EngineProcessor implements Processor {
     this.#vcpu =
       name === 'reference'
         ? new ReferenceVcpu(host, table, named)
-        : new InterpVcpu(
-            host,
-            table,
-            named,
-            name === 'regions' ? { regions: { heat: 1, heatEach: 0, eager: true } } : {},
-          );
+        : new InterpVcpu(host, table, named, name === 'regions' ? { regions: EAGER_POLICY } : {});
     const write = (gpa: number, bytes: Uint8Array) => this.#memory.write(gpa, bytes);
     writeGuestTables(write);
     write(CODE_ADDRESS, new Uint8Array(CODE_BYTES).fill(CODE_FILLER));

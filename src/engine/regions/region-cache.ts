@@ -47,7 +47,9 @@ export const DEFAULT_POLICY: RegionPolicy = {
   callDepth: 3,
   batches: DEFAULT_BATCHES,
 };
-/** ... where translating takes little of the guest's time. */
+/** Every instruction is translated before it first runs: for tests. */
+export const EAGER_POLICY: Partial<RegionPolicy> = { heat: 1, heatEach: 0, eager: true };
+/** What differs where translating takes little of the guest's time. */
 const ORDERED: Partial<RegionPolicy> = { heatEach: 0.15 };
 
 /** Samples seen of a piece of code since it was last translated, and how many are wanted. */

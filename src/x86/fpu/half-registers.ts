@@ -22,10 +22,9 @@ export function storeHalves(
   at: number,
 ): void {
   const words = wordsOf(image, at, count);
-  for (let i = 0; i < count; i++) {
-    const from = wordOf(i, half);
-    for (let k = 0; k < HALF_WORDS; k++) words[HALF_WORDS * i + k] = i32[from + k] as number;
-  }
+  eachWord(half, count, (inState, inImage) => {
+    words[inImage] = i32[inState] as number;
+  });
 }
 
 /** Reads what `storeHalves` writes. */
@@ -37,10 +36,9 @@ export function loadHalves(
   at: number,
 ): void {
   const words = wordsOf(image, at, count);
-  for (let i = 0; i < count; i++) {
-    const to = wordOf(i, half);
-    for (let k = 0; k < HALF_WORDS; k++) i32[to + k] = words[HALF_WORDS * i + k] as number;
-  }
+  eachWord(half, count, (inState, inImage) => {
+    i32[inState] = words[inImage] as number;
+  });
 }
 
 export function clearHalves({ i32 }: CpuState, half: Half, count: number): void {
@@ -55,6 +53,18 @@ export function areHalvesInUse({ i32 }: CpuState, half: Half, count: number): bo
     if (((i32[at + 2] as number) | (i32[at + 3] as number)) !== 0) return true;
   }
   return false;
+}
+
+/** Visits the words of halves 0 to `count - 1`, by their numbers in the state and in the image. */
+function eachWord(
+  half: Half,
+  count: number,
+  visit: (inState: number, inImage: number) => void,
+): void {
+  for (let i = 0; i < count; i++) {
+    const from = wordOf(i, half);
+    for (let k = 0; k < HALF_WORDS; k++) visit(from + k, HALF_WORDS * i + k);
+  }
 }
 
 function wordOf(register: number, half: Half): number {

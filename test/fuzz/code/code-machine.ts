@@ -1,6 +1,7 @@
 import { Bus, type InterruptController } from '../../../src/bus/mod.ts';
 import {
   type BatchCompiler,
+  EAGER_POLICY,
   ENGINE_POOL_BYTES,
   InterpVcpu,
   ReferenceVcpu,
@@ -22,8 +23,7 @@ import { RAM_BYTES } from './layout.ts';
 /** `ordered`: regions that come from a workshop, some time after they were asked for, and are compiled again in batches */
 export type EngineName = 'reference' | 'handlers' | 'regions' | 'ordered';
 
-/** Regions are made before code first runs, and compiled in batches the second time they are seen. */
-const AT_ONCE = { heat: 1, heatEach: 0, eager: true };
+/** Regions are compiled in batches as soon as they are seen again. */
 const SOON = { seen: 1, most: 4, patience: 3 };
 
 /** No interrupt ever comes; the task priority is a register like others. */
@@ -149,7 +149,7 @@ export class CodeMachine {
       name === 'reference'
         ? new ReferenceVcpu(host, table, helpers)
         : new InterpVcpu(host, table, helpers, {
-            ...(name === 'handlers' ? {} : { regions: { ...AT_ONCE, batches: SOON } }),
+            ...(name === 'handlers' ? {} : { regions: { ...EAGER_POLICY, batches: SOON } }),
             ...(name === 'ordered'
               ? { workshop: openWorkshop, batchCompiler: new SlowBatchCompiler() }
               : {}),
