@@ -162,7 +162,7 @@ export class InterpVcpu extends BaseVcpu {
             this.#profiles,
             pool,
             { ...DEFAULT_POLICY, ...options.regions },
-            workshop && ((exitTables) => workshop({ ...place, exitTables })),
+            workshop && ((tables) => workshop({ ...place, tables })),
             batchCompiler,
           );
     this.#trace = options.trace === undefined ? undefined : new RegionTrace(options.trace);

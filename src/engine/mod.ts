@@ -6,6 +6,7 @@ export { ReferenceVcpu } from './reference-vcpu.ts';
 export type { BatchCompiler } from './regions/batches.ts';
 export type { RegionJob } from './regions/job.ts';
 export { EAGER_POLICY } from './regions/region-cache.ts';
+export type { TablePlace } from './regions/region-table.ts';
 export { parseTrace, type TraceRequest } from './regions/trace.ts';
 export {
   RegionCompiler,

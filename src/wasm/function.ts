@@ -24,11 +24,18 @@ export interface NamedCall {
   readonly name: string;
 }
 
+/** A mention of the function's own global, an i32: it can have another number in another module. */
+export interface GlobalUse {
+  /** position of the number, which takes one byte */
+  readonly at: number;
+}
+
 /** A function's entry in the code section, without its size. Hints are in ascending order, from its first byte on. */
 export interface FunctionCode {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly hints: readonly BranchHint[];
   readonly calls: readonly NamedCall[];
+  readonly globals: readonly GlobalUse[];
 }
 
 /**
@@ -41,6 +48,7 @@ export class FunctionWriter {
   readonly #locals: ValueType[] = [];
   #hints: BranchHint[] = [];
   #calls: NamedCall[] = [];
+  #globals: GlobalUse[] = [];
 
   /** @param params number of parameters: locals are numbered after them */
   constructor(params: number) {
@@ -75,6 +83,14 @@ export class FunctionWriter {
   tee(local: number): this {
     this.code.u8(0x22);
     this.code.u32(local);
+    return this;
+  }
+
+  /** Pushes the function's own global. */
+  getOwnGlobal(): this {
+    this.code.u8(0x23);
+    this.#globals.push({ at: this.code.length });
+    this.code.u8(0);
     return this;
   }
 
@@ -225,18 +241,20 @@ export class FunctionWriter {
 
   /** Removes and returns the code written so far: what is written next can be put before it. */
   takeCode(): FunctionCode {
-    const [hints, calls] = [this.#hints, this.#calls];
+    const [hints, calls, globals] = [this.#hints, this.#calls, this.#globals];
     this.#hints = [];
     this.#calls = [];
-    return { bytes: this.code.take(), hints, calls };
+    this.#globals = [];
+    return { bytes: this.code.take(), hints, calls, globals };
   }
 
   /** Appends the bytes from `from` to `to` of code that was taken. */
-  putCode({ bytes, hints, calls }: FunctionCode, from: number, to: number): void {
+  putCode({ bytes, hints, calls, globals }: FunctionCode, from: number, to: number): void {
     const shift = this.code.length - from;
     const isMoved = ({ at }: { readonly at: number }) => at >= from && at < to;
     this.#hints.push(...moved(hints.filter(isMoved), shift));
     this.#calls.push(...moved(calls.filter(isMoved), shift));
+    this.#globals.push(...moved(globals.filter(isMoved), shift));
     this.code.append(bytes.subarray(from, to));
   }
 
@@ -262,6 +280,7 @@ export class FunctionWriter {
       bytes: out.finish(),
       hints: moved(this.#hints, shift),
       calls: moved(this.#calls, shift),
+      globals: moved(this.#globals, shift),
     };
   }
 }

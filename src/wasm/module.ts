@@ -1,6 +1,6 @@
 import { assert } from '../util/mod.ts';
 import { ByteWriter } from './bytes.ts';
-import { FUNCREF, type FunctionCode, type ValueType } from './function.ts';
+import { FUNCREF, type FunctionCode, I32, type ValueType } from './function.ts';
 
 export interface FunctionType {
   readonly params: readonly ValueType[];
@@ -18,7 +18,7 @@ interface Import {
 
 /**
  * Assembles a WebAssembly module (binary format, core specification chapter 5): one imported memory, at
- * most one imported table, imported and own functions, exports and one active element segment.
+ * most one imported table, imported and own functions, globals, exports and one active element segment.
  */
 export class ModuleWriter {
   readonly #types: FunctionType[] = [];
@@ -30,7 +30,8 @@ export class ModuleWriter {
     body: FunctionCode | undefined;
     name: string | undefined;
   }[] = [];
-  readonly #exports: { name: string; index: number }[] = [];
+  readonly #globals: number[] = [];
+  readonly #exports: { name: string; kind: number; index: number }[] = [];
   readonly #elements: { offset: number; functions: number[] }[] = [];
 
   type(params: readonly ValueType[], results: readonly ValueType[]): number {
@@ -107,8 +108,18 @@ export class ModuleWriter {
     return index;
   }
 
+  /** Adds a variable i32 with this value to begin with. Returns its index. */
+  addGlobal(value: number): number {
+    this.#globals.push(value);
+    return this.#globals.length - 1;
+  }
+
   exportFunction(name: string, index: number): void {
-    this.#exports.push({ name, index });
+    this.#exports.push({ name, kind: 0, index });
+  }
+
+  exportGlobal(name: string, index: number): void {
+    this.#exports.push({ name, kind: 3, index });
   }
 
   /** Puts functions into the imported table from `offset` on, at instantiation. */
@@ -147,11 +158,21 @@ export class ModuleWriter {
       body.u32(this.#functions.length);
       for (const { type } of this.#functions) body.u32(type);
     });
+    if (this.#globals.length > 0) {
+      section(out, 6, (body) => {
+        body.u32(this.#globals.length);
+        for (const value of this.#globals) {
+          body.append([I32, 1, 0x41]);
+          body.s32(value);
+          body.u8(0x0b);
+        }
+      });
+    }
     section(out, 7, (body) => {
       body.u32(this.#exports.length);
-      for (const { name, index } of this.#exports) {
+      for (const { name, kind, index } of this.#exports) {
         body.name(name);
-        body.u8(0);
+        body.u8(kind);
         body.u32(index);
       }
     });

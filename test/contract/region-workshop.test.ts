@@ -82,25 +82,25 @@ for (const [name, open] of Object.entries(workshops)) {
         products.map(({ id }) => id),
         [first.id, second.id],
       );
-      for (const { module, bytes, exits, exitTable } of products) {
+      for (const { module, bytes, exits, table } of products) {
         assert.ok(module instanceof WebAssembly.Module);
-        assert.ok(bytes > 100 && exits > 0 && exitTable >= place.exitTables);
+        assert.ok(bytes > 100 && exits.length > 0 && table.at >= place.tables);
       }
-      assert.notEqual(products[0].exitTable, products[1].exitTable);
+      assert.notEqual(products[0].table.at, products[1].table.at);
       assert.equal(workshop.take(), undefined);
       made = products[0];
     });
 
     test('a table that was released is used again', async () => {
-      workshop.release(made.exitTable, made.exits);
+      workshop.release(made.table);
       order(first);
-      assert.equal((await next(workshop)).exitTable, made.exitTable);
+      assert.equal((await next(workshop)).table.at, made.table.at);
     });
 
     test('it begins anew when everything was dropped', async () => {
       workshop.clear();
       order(second);
-      assert.equal((await next(workshop)).exitTable, place.exitTables);
+      assert.equal((await next(workshop)).table.at, place.tables);
       close();
     });
   });

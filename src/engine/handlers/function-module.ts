@@ -1,3 +1,4 @@
+import { assert } from '../../util/mod.ts';
 import { ByteWriter, type FunctionCode, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
 import { type HelperSignature, importHelper } from './runtime.ts';
 
@@ -25,41 +26,53 @@ export type FunctionBody = (
   helper: (name: string) => number,
   handlerType: number,
   types: RegionTypes,
-) => NamedFunction;
+) => NamedFunction & {
+  /** what its own global holds */
+  readonly global: number;
+};
 
 /** A module of one function of the handlers' type, which goes into the table at `at` when it is instantiated, and its code. */
 export function buildFunctionModule(
   surroundings: ModuleSurroundings,
   at: number,
   emit: FunctionBody,
-): { bytes: Uint8Array<ArrayBuffer>; code: FunctionCode } {
-  const { module, helper, handlerType, types } = beginModule(surroundings);
-  const { name, code } = emit(helper, handlerType, types);
+): NamedFunction & { readonly bytes: Uint8Array<ArrayBuffer> } {
+  const { memoryPages } = surroundings;
+  const { module, helper, handlerType, types } = beginModule(surroundings, memoryPages);
+  const { name, code, global } = emit(helper, handlerType, types);
+  module.addGlobal(global);
   module.addElements(at, [module.addFunction(handlerType, code, name)]);
-  return { bytes: module.finish({ names: true }), code };
+  return { bytes: module.finish({ names: true }), code, name };
 }
+
+/** Functions of a batch: their globals have numbers of one byte. */
+export const MOST_IN_BATCH = 64;
+/** Pages of WebAssembly's memory that a machine has at most. */
+const MOST_PAGES = 65_536;
 
 /**
  * A module of functions that `buildFunctionModule` has made, to be compiled for speed. It exports them by their
- * numbers.
+ * numbers, and their globals by the same numbers behind `global`. It fits machines of any size.
  */
 export function buildBatchModule(
   surroundings: ModuleSurroundings,
   functions: readonly NamedFunction[],
 ): Uint8Array<ArrayBuffer> {
-  const { module, helper, handlerType } = beginModule(surroundings);
+  assert(functions.length <= MOST_IN_BATCH, 'a batch is small');
+  const { module, helper, handlerType } = beginModule(surroundings, MOST_PAGES);
   // Imports come before functions.
-  const moved = functions.map(({ name, code }) => ({ name, code: moveCode(code, helper) }));
+  const moved = functions.map(({ name, code }, i) => ({ name, code: moveCode(code, helper, i) }));
   for (const [number, { name, code }] of moved.entries()) {
     module.exportFunction(String(number), module.addFunction(handlerType, code, name));
+    module.exportGlobal(`global${number}`, module.addGlobal(0));
   }
   return module.finish({ names: true, optimized: true });
 }
 
 /** A module with the types that all of these modules have, by the same numbers. */
-function beginModule({ memoryPages, shared, helpers }: ModuleSurroundings) {
+function beginModule({ shared, helpers }: ModuleSurroundings, mostPages: number) {
   const module = new ModuleWriter();
-  module.importMemory('vm', 'memory', memoryPages, memoryPages, shared);
+  module.importMemory('vm', 'memory', 1, mostPages, shared);
   module.importTable('vm', 'table', 1);
   const handlerType = module.type([I32, I32, I32, I32], [I32]);
   const types: RegionTypes = {
@@ -79,13 +92,18 @@ function beginModule({ memoryPages, shared, helpers }: ModuleSurroundings) {
   return { module, handlerType, types, helper };
 }
 
-/** The code with the numbers that its helpers have in another module. */
-function moveCode(code: FunctionCode, helper: (name: string) => number): FunctionCode {
+/** The code with the numbers that its helpers and its global have in another module. */
+function moveCode(
+  code: FunctionCode,
+  helper: (name: string) => number,
+  global: number,
+): FunctionCode {
   const bytes = code.bytes.slice();
   const number = new ByteWriter(8);
   for (const { at, name } of code.calls) {
     number.padded32(helper(name));
     bytes.set(number.take(), at);
   }
+  for (const { at } of code.globals) bytes[at] = global;
   return { ...code, bytes };
 }

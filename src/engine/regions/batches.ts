@@ -1,6 +1,7 @@
 /** Regions that stay in use are compiled again, together and for speed, while the guest goes on. */
 import { buildBatchModule, type NamedFunction } from '../handlers/function-module.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
+import type { TablePlace } from './region-table.ts';
 
 /** Compiles modules for speed, on another thread. Calls come from the thread that runs the guest. */
 export interface BatchCompiler {
@@ -14,6 +15,8 @@ export interface BatchCompiler {
 export interface BatchMember {
   /** its slot of the table of handlers */
   readonly index: number;
+  /** where its table is */
+  readonly table: TablePlace;
   /** what runs there; forgotten once it is compiled for speed */
   body: NamedFunction | undefined;
   /** false once it is out of use */
@@ -102,6 +105,7 @@ export class RegionBatches {
     const code = this.#handlers.addModule(module, this.#orderedBytes);
     for (const [number, member] of members.entries()) {
       if (!isWanted(member)) continue;
+      (code[`global${number}`] as WebAssembly.Global).value = member.table.at;
       this.#handlers.table.set(member.index, code[String(number)]);
       member.body = undefined;
       this.regions++;

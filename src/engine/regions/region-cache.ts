@@ -11,10 +11,10 @@ import {
   RegionBatches,
 } from './batches.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
-import { ExitTables } from './exit-table.ts';
 import { completeGraph, type RegionDraft, type RegionGraph } from './graph.ts';
 import { packJob } from './job.ts';
 import type { JumpProfiles } from './profile.ts';
+import { RegionTables, type TablePlace } from './region-table.ts';
 import type { RegionTrace } from './trace.ts';
 import { buildRegion } from './translate.ts';
 import { CHUNK_BITS, VolatileCode } from './volatile-code.ts';
@@ -63,8 +63,7 @@ interface Installable {
   readonly module: WebAssembly.Module;
   readonly body: NamedFunction;
   readonly bytes: number;
-  readonly exitTable: number;
-  readonly exits: number;
+  readonly table: TablePlace;
 }
 
 interface Region extends BatchMember {
@@ -74,9 +73,7 @@ interface Region extends BatchMember {
   /** record whose handler is the region, and what was there before */
   readonly record: number;
   readonly handler: number;
-  /** its table of exits, and how many they are */
-  exitTable: number;
-  exits: number;
+  table: TablePlace;
   /** the record's handler is the region */
   isInstalled: boolean;
   body: NamedFunction | undefined;
@@ -109,14 +106,14 @@ export class RegionCache {
   #next = FIRST_REGION;
   /** table indexes of dropped regions */
   readonly #free: number[] = [];
-  readonly #exitTables: ExitTables;
+  readonly #tables: RegionTables;
   /** compiles again what stays in use */
   readonly #batches: RegionBatches | undefined;
   /** translates beside this thread */
   readonly #workshop: RegionWorkshop | undefined;
   /** regions that it works on, by job */
   readonly #ordered = new Map<number, Region>();
-  /** dropped regions of its: they may still run, and their exit tables are given back when none does */
+  /** dropped regions of its: they may still run, and their tables are given back when none does */
   readonly #retired: Region[] = [];
   #jobs = 0;
   /** jobs that were asked for before everything was dropped */
@@ -139,12 +136,12 @@ export class RegionCache {
     profiles: JumpProfiles,
     pool: FramePool,
     policy: RegionPolicy,
-    openWorkshop?: (exitTables: number) => RegionWorkshop | undefined,
+    openWorkshop?: (tables: number) => RegionWorkshop | undefined,
     batchCompiler?: BatchCompiler,
   ) {
     this.#batches = batchCompiler && new RegionBatches(handlers, batchCompiler, policy.batches);
-    this.#exitTables = new ExitTables(pool.memory.buffer, pool.reserve(ExitTables.bytes));
-    this.#workshop = openWorkshop?.(pool.reserve(ExitTables.bytes));
+    this.#tables = new RegionTables(pool.memory.buffer, pool.reserve(RegionTables.bytes));
+    this.#workshop = openWorkshop?.(pool.reserve(RegionTables.bytes));
     this.#profiles = profiles;
     this.#handlers = handlers;
     this.#cache = cache;
@@ -218,7 +215,7 @@ export class RegionCache {
     heat: Heat | undefined,
   ): boolean {
     if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
-    if (!this.#exitTables.hasRoom || this.#cache.guardedFrame(record) >= 0) return false;
+    if (!this.#tables.hasRoom || this.#cache.guardedFrame(record) >= 0) return false;
     if (this.#ordered.size >= MOST_ORDERS) return false;
     const start = now();
     const draft = this.#discover(offset, source, heat);
@@ -272,8 +269,7 @@ export class RegionCache {
       index: this.#free.pop() ?? this.#next++,
       record,
       handler: first.handler,
-      exitTable: 0,
-      exits: 0,
+      table: { at: 0, bytes: 0 },
       isInstalled: false,
       body: undefined,
       seen: 0,
@@ -292,9 +288,7 @@ export class RegionCache {
     else {
       this.#ordered.set(region.job, region);
       const { job: id, index } = region;
-      for (const { exitTable, exits } of this.#retired.splice(0)) {
-        workshop.release(exitTable, exits);
-      }
+      for (const { table } of this.#retired.splice(0)) workshop.release(table);
       workshop.submit(packJob(draft, { id, index }, source.record));
     }
     return region.isInstalled;
@@ -302,9 +296,9 @@ export class RegionCache {
 
   #translate(region: Region, graph: RegionGraph, source: CodeSource): void {
     if (this.trace !== undefined) graph.marks = [];
-    const { bytes, body, exitTable, exits } = buildRegion(
+    const { bytes, body, table } = buildRegion(
       this.#handlers.surroundings,
-      this.#exitTables,
+      this.#tables,
       region.index,
       graph,
       source.record,
@@ -314,14 +308,13 @@ export class RegionCache {
       module: new WebAssembly.Module(bytes),
       bytes: bytes.length,
       body,
-      exitTable,
-      exits,
+      table,
     });
   }
 
-  #install(region: Region, { module, bytes, body, exitTable, exits }: Installable): void {
+  #install(region: Region, { module, bytes, body, table }: Installable): void {
     this.#handlers.addModule(module, bytes);
-    Object.assign(region, { exitTable, exits, isInstalled: true });
+    Object.assign(region, { table, isInstalled: true });
     if (this.#batches !== undefined) region.body = body;
     this.#own.set(region.index, region.handler);
     this.#words[(region.record + RECORD.handler) >> 2] = region.index;
@@ -342,12 +335,12 @@ export class RegionCache {
     if (workshop === undefined || this.#ordered.size === 0) return;
     const start = now();
     for (let product = workshop.take(); product !== undefined; product = workshop.take()) {
-      const { id, module, bytes, body, exitTable, exits, seconds } = product;
+      const { id, module, bytes, body, table, seconds } = product;
       this.workshopSeconds += seconds;
       const region = this.#ordered.get(id);
       if (region === undefined) {
         // It was dropped meanwhile.
-        if (module !== undefined && id > this.#oldJobs) workshop.release(exitTable, exits);
+        if (module !== undefined && id > this.#oldJobs) workshop.release(table);
         continue;
       }
       if (module === undefined || body === undefined) {
@@ -355,7 +348,7 @@ export class RegionCache {
         continue;
       }
       this.#ordered.delete(id);
-      this.#install(region, { module, bytes, body, exitTable, exits });
+      this.#install(region, { module, bytes, body, table });
     }
     this.compileSeconds += (now() - start) / 1e9;
   }
@@ -406,7 +399,7 @@ export class RegionCache {
     const at = (region.record + RECORD.handler) >> 2;
     if (this.#words[at] === region.index) this.#words[at] = region.handler;
     this.#own.delete(region.index);
-    if (region.job === 0) this.#exitTables.remove(region.exitTable, region.exits);
+    if (region.job === 0) this.#tables.remove(region.table);
     else this.#retired.push(region);
     this.regionsDropped++;
   }
@@ -426,7 +419,7 @@ export class RegionCache {
     this.#own.clear();
     this.#profiles.clear();
     this.#free.length = 0;
-    this.#exitTables.clear();
+    this.#tables.clear();
     this.#next = FIRST_REGION;
   }
 }

@@ -9,7 +9,6 @@ import type { RegionTypes } from '../handlers/function-module.ts';
 import { CPU, emitTlbSwitch, TLB_BASE } from '../handlers/handler-emitter.ts';
 import { RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
-import type { RegionExit } from './exit-table.ts';
 import { DYNAMIC, FlagLocals, isFlagField, type WideRecipe } from './flag-locals.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import type { LoopFacts } from './loop-facts.ts';
@@ -18,6 +17,7 @@ import { RegionEntry } from './region-entry.ts';
 import { RegionExits } from './region-exits.ts';
 import { RegionFrame } from './region-frame.ts';
 import { FLAG_OPS, FLOAT_OPS, HOST_ROUNDING, RegionSemantics } from './region-semantics.ts';
+import { EXIT_ENTRY, EXIT_KIND, type RegionExit } from './region-table.ts';
 import { narrowRead, narrowWrite } from './register-parts.ts';
 import { markInstruction } from './trace.ts';
 import { VectorLocals } from './vector-locals.ts';
@@ -61,7 +61,6 @@ export class RegionEmitter extends BodyEmitter {
   protected override readonly keepsFloats = true;
   readonly #graph: RegionGraph;
   readonly #recordAt: (at: number) => number;
-  readonly #exitTable: (exits: readonly RegionExit[]) => number;
   readonly #exits: RegionExits;
   readonly #labelsUsed = new Set<OuterLabel>();
   readonly #gprs: number[] = [];
@@ -91,7 +90,6 @@ export class RegionEmitter extends BodyEmitter {
    * @param helper function index of a helper
    * @param handlerType type of handlers
    * @param types types of what else is called through the table
-   * @param exitTable puts the exits where the region finds them: see exit-table.ts
    */
   constructor(
     f: FunctionWriter,
@@ -100,13 +98,11 @@ export class RegionEmitter extends BodyEmitter {
     types: RegionTypes,
     graph: RegionGraph,
     recordAt: (at: number) => number,
-    exitTable: (exits: readonly RegionExit[]) => number,
     loopFacts: LoopFacts,
   ) {
     super(f, { loadSlow: -1, updateSlow: -1, storeSlow: -1, helper });
     this.#graph = graph;
     this.#recordAt = recordAt;
-    this.#exitTable = exitTable;
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
     const host = { imports: this.imports, allocate: (type: ValueType) => this.allocate(type) };
     this.#flags = new FlagLocals(f, host, types.storeFlags);
@@ -116,27 +112,26 @@ export class RegionEmitter extends BodyEmitter {
     this.#loopFacts = loopFacts;
   }
 
-  /** Emits the whole function. */
-  emitRegion(): void {
+  /** Emits the whole function. Returns its exits: see region-table.ts. */
+  emitRegion(): readonly RegionExit[] {
     const f = this.f;
     f.block(); // helper
     for (let label = OUTER.helper + 1; label < OUTER.count; label++) f.block(I32);
     for (let label = 0; label < OUTER.count; label++) this.#labels.push({ kind: 'other' });
     this.#tree(this.#graph.root);
     f.unreachable();
-    const table = this.#exitTable(this.#exits.list);
-    this.#endOuter('narrow', () => this.#flags.storeNarrow(() => this.#exits.pushRecipe(table)));
-    this.#endOuter('wide', () => this.#flags.storeWide(() => this.#exits.pushRecipe(table)));
+    this.#endOuter('narrow', () => this.#flags.storeNarrow(() => this.#exits.pushRecipe()));
+    this.#endOuter('wide', () => this.#flags.storeWide(() => this.#exits.pushRecipe()));
     this.#endOuter('fields', () => this.#flags.storeFields());
     this.#endOuter('dynamic', () => this.#flags.dynamicToState());
     this.#endOuter('done', () => {});
     f.end().set(this.#frame.exit);
     this.#labels.pop();
-    this.#exits.epilogue(table);
+    this.#exits.epilogue();
     f.return();
     f.end();
     this.#labels.pop();
-    if (this.#labelsUsed.has('helper')) this.#exits.helperEpilogue(table);
+    if (this.#labelsUsed.has('helper')) this.#exits.helperEpilogue();
     else f.unreachable();
     // Which registers must be loaded at the start, and around helpers, is known only now.
     const body = f.takeCode();
@@ -151,6 +146,7 @@ export class RegionEmitter extends BodyEmitter {
       done = at;
     }
     f.putCode(body, done, body.bytes.length);
+    return this.#exits.list;
   }
 
   /**
@@ -213,8 +209,7 @@ export class RegionEmitter extends BodyEmitter {
 
   /** Leaves to the handler of the present instruction, which does it again from its start. */
   #bail(): void {
-    const { record, handler, at } = this.#instruction;
-    this.#leave(record, handler, this.#uncharged(), Math.floor(at / PAGE));
+    this.#leave(EXIT_KIND.handler, this.#instruction.at, this.#uncharged());
   }
 
   /**
@@ -223,21 +218,21 @@ export class RegionEmitter extends BodyEmitter {
    */
   #leaveTo(at: number, done?: number): void {
     const left = done === undefined ? 0 : this.#uncharged() - done;
-    const page = Math.floor(at / PAGE);
-    const record = this.#graph.pages.has(page) ? this.#recordAt(at) : 0;
-    if (record === 0) {
-      this.#pushRip(at);
-      this.f.set(this.#frame.exitRip);
+    if (this.#graph.pages.has(Math.floor(at / PAGE)) && this.#recordAt(at) !== 0) {
+      this.#leave(EXIT_KIND.record, at, left);
+      return;
     }
-    this.#leave(record, 0, left, page);
+    this.#pushRip(at);
+    this.f.set(this.#frame.exitRip);
+    this.#leave(EXIT_KIND.rip, 0, left);
   }
 
   /** Leaves to the RIP in #exitRip. */
   #leaveByRip(): void {
-    this.#leave(0, 0, 0, 0);
+    this.#leave(EXIT_KIND.rip, 0, 0);
   }
 
-  #leave(record: number, handler: number, left: number, page: number): void {
+  #leave(kind: RegionExit['kind'], at: number, left: number): void {
     const recipe = this.#flags.recipe;
     const label: OuterLabel =
       recipe === DYNAMIC
@@ -250,8 +245,7 @@ export class RegionEmitter extends BodyEmitter {
               ? 'narrow'
               : 'wide';
     this.#labelsUsed.add(label);
-    const exit = { record, handler, left, page, recipe: Math.max(recipe, 0) };
-    const number = this.#exits.numberOf(exit);
+    const number = this.#exits.numberOf({ kind, at, left, recipe: Math.max(recipe, 0) });
     this.f.i32Const(number).br(this.#outerDepth(label));
   }
 
@@ -662,22 +656,22 @@ export class RegionEmitter extends BodyEmitter {
     }
     const f = this.f;
     this.#helped = true;
-    const { record, at } = this.#instruction;
-    const page = Math.floor(at / PAGE);
+    const { at } = this.#instruction;
+    const exit = { kind: EXIT_KIND.helper, at, left: this.#uncharged(), recipe: 0 };
+    const number = this.#exits.numberOf(exit);
     this.#flags.toState();
     this.#mark('spill');
-    f.get(CPU).i32Const(record).i32Store(STATE.pc);
     f.get(CPU);
-    this.#pushRipBase(page);
+    this.#exits.pushField(number, EXIT_ENTRY.record);
+    f.i32Store(STATE.pc);
+    f.get(CPU);
+    this.#pushRipBase(Math.floor(at / PAGE));
     f.i64Store(STATE.ripBase);
     args();
     f.callNamed(this.imports.helper(name), name);
     this.leavesWith(this.#frame.exitHandler, isLast);
     f.if(VOID, false);
-    const left = this.#uncharged();
-    f.i32Const(this.#exits.numberOf({ record, handler: 0, left, page, recipe: 0 })).set(
-      this.#frame.exit,
-    );
+    f.i32Const(number).set(this.#frame.exit);
     this.#labelsUsed.add('helper');
     this.#nesting++;
     f.br(this.#outerDepth('helper'));
@@ -730,17 +724,20 @@ export class RegionEmitter extends BodyEmitter {
   }
 
   /** Notes where an indirect jump leaves to: see profile.ts. */
-  #remember(profile: number, offset: number): void {
+  #remember(offset: number): void {
     const f = this.f;
-    const count = this.allocate(I32);
-    f.i32Const(profile).i32Load(PROFILE.count).set(count);
-    f.i32Const(profile).get(count).i32Const(1).i32Add().i32Store(PROFILE.count);
+    const { at } = this.#instruction;
+    const entry = this.#exits.numberOf({ kind: EXIT_KIND.profile, at, left: 0, recipe: 0 });
+    const [profile, count] = [this.allocate(I32), this.allocate(I32)];
+    this.#exits.pushField(entry, EXIT_ENTRY.record);
+    f.tee(profile).i32Load(PROFILE.count).set(count);
+    f.get(profile).get(count).i32Const(1).i32Add().i32Store(PROFILE.count);
     f.get(count)
       .i32Const(PROFILE_TARGETS - 1)
       .i32And()
       .i32Const(2)
       .op(0x74)
-      .i32Const(profile)
+      .get(profile)
       .i32Add();
     f.get(offset).i32Store(PROFILE.ring);
   }
@@ -777,7 +774,7 @@ export class RegionEmitter extends BodyEmitter {
         (left, right) => entryOf(left) - entryOf(right),
       );
       this.#select(offset, targets);
-      this.#remember(profile, offset);
+      this.#remember(offset);
       this.#nesting--;
       f.end();
     }

@@ -6,6 +6,7 @@ import { EXIT } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
 import type { RegionInstruction } from './graph.ts';
 import type { RegionFrame } from './region-frame.ts';
+import { REGION_TABLE } from './region-table.ts';
 
 const PAGE = 4096;
 
@@ -31,7 +32,7 @@ export class RegionEntry {
     if (ripBase !== undefined) this.#testPlace(ripBase);
     // Neighbour pages must still be mapped to the frames the region was made from, and gates be open.
     let checks = 0;
-    for (const [page, frame] of this.#frame.graph.pages) {
+    for (const page of this.#frame.graph.pages.keys()) {
       if (page === 0) continue;
       f.get(this.#frame.ripBase)
         .i64Const(BigInt(page * PAGE))
@@ -51,7 +52,8 @@ export class RegionEntry {
       f.i64Load(TLB.execute).get(this.#frame.exitRip).op(0x52); // ne
       f.get(this.#frame.exitRecord)
         .i32Load(TLB.execute + TLB.executeFrame)
-        .i32Const(frame)
+        .getOwnGlobal()
+        .i32Load(REGION_TABLE.frames + 4 * checks)
         .op(0x47)
         .i32Or();
       if (checks++ > 0) f.i32Or();
@@ -82,13 +84,13 @@ export class RegionEntry {
 
   /** Goes on with the handler of the first instruction instead of the region. */
   #declineEntry(): void {
-    const root = this.#frame.graph.root.instructions[0] as RegionInstruction;
     this.#frame.f
       .get(PC)
       .get(CURSOR)
       .get(CPU)
       .get(TLB_BASE)
-      .i32Const(root.handler)
+      .getOwnGlobal()
+      .i32Load(REGION_TABLE.handler)
       .returnCallIndirect(this.#frame.handlerType);
   }
 

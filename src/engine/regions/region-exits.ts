@@ -3,8 +3,8 @@ import { STATE } from '../../x86/mod.ts';
 import { CPU, CURSOR, PC, TLB_BASE } from '../handlers/handler-emitter.ts';
 import { AFTER_HELPER, emitDispatch } from '../handlers/runtime.ts';
 import { EXIT, RECORD } from '../record.ts';
-import { EXIT_ENTRY, type RegionExit } from './exit-table.ts';
 import type { RegionFrame } from './region-frame.ts';
+import { EXIT_ENTRY, type RegionExit } from './region-table.ts';
 
 /** A power of two. */
 const SAMPLED_EXITS = 128;
@@ -26,24 +26,29 @@ export class RegionExits {
     // The accesses of an instruction leave alike.
     const last = this.list.at(-1);
     const isSame =
-      last?.record === exit.record &&
-      last.handler === exit.handler &&
+      last?.kind === exit.kind &&
+      last.at === exit.at &&
       last.left === exit.left &&
-      last.page === exit.page &&
       last.recipe === exit.recipe;
     if (!isSame) this.list.push(exit);
     return this.list.length - 1;
   }
 
+  /** Pushes what a field of an entry holds. */
+  pushField(number: number, field: number): void {
+    const { f, entriesAt } = this.#frame;
+    f.getOwnGlobal().i32Load(entriesAt + number * EXIT_ENTRY.bytes + field);
+  }
+
   /** Registers and flags are written back: goes on where the exit said. */
-  epilogue(table: number): void {
-    const f = this.#frame.f;
-    this.#readExit(table);
+  epilogue(): void {
+    const { f, entriesAt } = this.#frame;
+    this.#readExit();
     f.get(this.#frame.exit)
-      .i32Load(table + EXIT_ENTRY.handler)
+      .i32Load(entriesAt + EXIT_ENTRY.handler)
       .set(this.#frame.exitHandler);
     f.get(this.#frame.exitRecord).if();
-    f.get(this.#frame.exit).memory([0x34], table + EXIT_ENTRY.page); // i64.load32_s
+    f.get(this.#frame.exit).memory([0x34], entriesAt + EXIT_ENTRY.page); // i64.load32_s
     f.i64Const(8n).op(0x87); // shr_s: the recipe goes
     f.i64Const(12n).op(0x86).get(this.#frame.ripBase).i64Add().set(this.#frame.exitRip);
     f.end();
@@ -77,17 +82,23 @@ export class RegionExits {
     emitDispatch(f, this.#frame.handlerType, this.#frame.exitRip, this.#frame.rest, CPU, TLB_BASE);
   }
 
-  /** What the table says of the exit whose number is in the frame. */
-  #readExit(table: number): void {
-    const f = this.#frame.f;
-    f.get(this.#frame.exit).i32Const(4).op(0x74).tee(this.#frame.exit);
-    f.i32Load(table + EXIT_ENTRY.left)
+  /** What the table says of the exit whose number is in the frame, which becomes the place of its entry. */
+  #readExit(): void {
+    const { f, entriesAt } = this.#frame;
+    this.#pushEntry();
+    f.tee(this.#frame.exit);
+    f.i32Load(entriesAt + EXIT_ENTRY.left)
       .get(this.#frame.rest)
       .i32Add()
       .set(this.#frame.rest);
     f.get(this.#frame.exit)
-      .i32Load(table + EXIT_ENTRY.record)
+      .i32Load(entriesAt + EXIT_ENTRY.record)
       .set(this.#frame.exitRecord);
+  }
+
+  /** Pushes the place of the entry whose number is in the frame, less what stands before the entries. */
+  #pushEntry(): void {
+    this.#frame.f.get(this.#frame.exit).i32Const(4).op(0x74).getOwnGlobal().i32Add();
   }
 
   /** One exit in SAMPLED_EXITS leaves to TypeScript, which looks whether its target deserves a region. */
@@ -133,9 +144,9 @@ export class RegionExits {
   }
 
   /** After a helper that did not simply return: its status is in exitHandler, the state is written back. */
-  helperEpilogue(table: number): void {
+  helperEpilogue(): void {
     const f = this.#frame.f;
-    this.#readExit(table);
+    this.#readExit();
     this.#countInstructions();
     f.get(this.#frame.exitRecord).get(this.#frame.rest).get(this.#frame.exitRecord).i32Add();
     f.get(CPU).get(TLB_BASE).get(this.#frame.exitHandler);
@@ -143,8 +154,9 @@ export class RegionExits {
   }
 
   /** Pushes the recipe of the exit whose number is in the frame. */
-  pushRecipe(table: number): void {
-    this.#frame.f.get(this.#frame.exit).i32Const(4).op(0x74);
-    this.#frame.f.i32Load8u(table + EXIT_ENTRY.recipe);
+  pushRecipe(): void {
+    const { f, entriesAt } = this.#frame;
+    this.#pushEntry();
+    f.i32Load8u(entriesAt + EXIT_ENTRY.recipe);
   }
 }

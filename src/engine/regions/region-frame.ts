@@ -1,6 +1,7 @@
 import type { FunctionWriter } from '../../wasm/mod.ts';
 import { I32, I64 } from '../../wasm/mod.ts';
 import type { RegionGraph } from './graph.ts';
+import { entriesAt } from './region-table.ts';
 
 /** Where a region keeps what it needs to come and go. */
 export class RegionFrame {
@@ -16,8 +17,10 @@ export class RegionFrame {
   readonly exitRecord: number;
   readonly exitHandler: number;
   readonly exitRip: number;
-  /** local: number of the exit taken, then the linear offset of its entry */
+  /** local: number of the exit taken, then the place of its entry in the table */
   readonly exit: number;
+  /** where the entries of the region's table begin */
+  readonly entriesAt: number;
 
   constructor(f: FunctionWriter, graph: RegionGraph, handlerType: number) {
     this.f = f;
@@ -29,6 +32,7 @@ export class RegionFrame {
     this.exitHandler = f.local(I32);
     this.exitRip = f.local(I64);
     this.exit = f.local(I32);
+    this.entriesAt = entriesAt(graph.pages.size - 1);
   }
 
   /** Cuts the address on the stack to 32 bits, outside 64-bit mode. */

@@ -5,43 +5,64 @@ import {
   type NamedFunction,
   type RegionTypes,
 } from '../handlers/function-module.ts';
-import type { ExitTables, RegionExit } from './exit-table.ts';
-import type { RegionGraph } from './graph.ts';
+import type { RegionGraph, RegionInstruction } from './graph.ts';
 import { LoopFacts } from './loop-facts.ts';
 import { RegionEmitter } from './region-emitter.ts';
+import {
+  packExits,
+  type RegionExit,
+  type RegionPlaces,
+  type RegionTables,
+  type TablePlace,
+} from './region-table.ts';
 
 export interface BuiltRegion {
   /** the module, and its function */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly body: NamedFunction;
-  /** where its exits are in the tables, and how many they are */
-  readonly exitTable: number;
-  readonly exits: number;
+  readonly table: TablePlace;
+  /** its exits, packed */
+  readonly exits: Int32Array<ArrayBuffer>;
 }
 
-/** A module of the region of `graph`, which goes into the table at `index`; its exits go into `tables`. */
+/** A module of the region of `graph`, which goes into the table at `index`; its own table goes into `tables`. */
 export function buildRegion(
   surroundings: ModuleSurroundings,
-  tables: ExitTables,
+  tables: RegionTables,
   index: number,
   graph: RegionGraph,
   recordAt: (at: number) => number,
 ): BuiltRegion {
-  let exitTable = 0;
-  let exits = 0;
-  const placeExits = (list: readonly RegionExit[]): number => {
-    // A region may be emitted more than once: the last table counts.
-    if (exitTable !== 0) tables.remove(exitTable, exits);
-    exits = list.length;
-    exitTable = tables.add(list);
-    return exitTable;
+  const places = placesOf(graph, recordAt);
+  let exits = new Int32Array();
+  let table: TablePlace = { at: 0, bytes: 0 };
+  const { bytes, code, name } = buildFunctionModule(
+    surroundings,
+    index,
+    (helper, handlerType, types) => {
+      const region = translateRegion(helper, handlerType, types, graph, recordAt);
+      exits = packExits(region.exits);
+      table = tables.add(exits, places);
+      const name = `region@${places.root.toString(16)}`;
+      return { name, code: region.f.finish(), global: table.at };
+    },
+  );
+  return { bytes, body: { name, code }, table, exits };
+}
+
+/** Where the parts of `graph` are in the machine in which it was found. */
+function placesOf(graph: RegionGraph, recordAt: (at: number) => number): RegionPlaces {
+  const instructions = new Map<number, RegionInstruction>();
+  for (const block of graph.blocks)
+    for (const each of block.instructions) instructions.set(each.at, each);
+  const instruction = (at: number) => instructions.get(at) as RegionInstruction;
+  return {
+    root: (graph.root.instructions[0] as RegionInstruction).at,
+    frames: [...graph.pages].filter(([page]) => page !== 0).map(([, frame]) => frame),
+    record: recordAt,
+    instruction,
+    profile: (at) => instruction(at).profile,
   };
-  const name = `region@${(graph.root.instructions[0]?.at ?? 0).toString(16)}`;
-  const { bytes, code } = buildFunctionModule(surroundings, index, (helper, handlerType, types) => {
-    const code = translateRegion(helper, handlerType, types, graph, recordAt, placeExits).finish();
-    return { name, code };
-  });
-  return { bytes, body: { name, code }, exitTable, exits };
 }
 
 /** The region of `graph` as a WebAssembly function; parameters as of RegionEmitter. */
@@ -51,22 +72,13 @@ function translateRegion(
   types: RegionTypes,
   graph: RegionGraph,
   recordAt: (at: number) => number,
-  exitTable: (exits: readonly RegionExit[]) => number,
-): FunctionWriter {
+): { f: FunctionWriter; exits: readonly RegionExit[] } {
   const facts = new LoopFacts();
   for (;;) {
     if (graph.marks !== undefined) graph.marks.length = 0;
     const f = new FunctionWriter(4);
-    new RegionEmitter(
-      f,
-      helper,
-      handlerType,
-      types,
-      graph,
-      recordAt,
-      exitTable,
-      facts,
-    ).emitRegion();
-    if (!facts.again()) return f;
+    const emitter = new RegionEmitter(f, helper, handlerType, types, graph, recordAt, facts);
+    const exits = emitter.emitRegion();
+    if (!facts.again()) return { f, exits };
   }
 }

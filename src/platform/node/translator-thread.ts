@@ -5,7 +5,13 @@ import {
   receiveMessageOnPort,
   Worker,
 } from 'node:worker_threads';
-import type { RegionJob, RegionProduct, RegionWorkshop, WorkshopPlace } from '../../engine/mod.ts';
+import type {
+  RegionJob,
+  RegionProduct,
+  RegionWorkshop,
+  TablePlace,
+  WorkshopPlace,
+} from '../../engine/mod.ts';
 
 /** What the translator's thread is given when it starts. */
 export interface TranslatorStart {
@@ -26,7 +32,7 @@ export const TRANSLATOR_WORDS = {
 
 export type TranslatorMessage =
   | { readonly kind: 'translate'; readonly job: RegionJob }
-  | { readonly kind: 'release'; readonly exitTable: number; readonly exits: number }
+  | { readonly kind: 'release'; readonly table: TablePlace }
   | { readonly kind: 'clear' };
 
 /** What it answers to each job. */
@@ -81,8 +87,8 @@ export class TranslatorThread implements RegionWorkshop {
     return answer;
   }
 
-  release(exitTable: number, exits: number): void {
-    this.#post({ kind: 'release', exitTable, exits });
+  release(table: TablePlace): void {
+    this.#post({ kind: 'release', table });
   }
 
   clear(): void {

@@ -36,7 +36,7 @@ for (let looks = 0; ; looks++) {
 }
 
 function handle(message: TranslatorMessage): void {
-  if (message.kind === 'release') compiler.release(message.exitTable, message.exits);
+  if (message.kind === 'release') compiler.release(message.table);
   else if (message.kind === 'clear') compiler.clear();
   else {
     port.postMessage(answer(message));

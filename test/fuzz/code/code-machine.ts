@@ -9,6 +9,7 @@ import {
   type RegionJob,
   type RegionProduct,
   type RegionWorkshop,
+  type TablePlace,
   type VcpuExit,
   type VcpuHost,
   type WorkshopPlace,
@@ -72,8 +73,8 @@ export class SlowWorkshop implements RegionWorkshop {
     return job && this.#compiler.compile(job);
   }
 
-  release(exitTable: number, exits: number): void {
-    this.#compiler.release(exitTable, exits);
+  release(table: TablePlace): void {
+    this.#compiler.release(table);
   }
 
   clear(): void {
