@@ -656,9 +656,9 @@ export class RegionEmitter extends BodyEmitter {
     }
     const f = this.f;
     this.#helped = true;
-    const { at } = this.#instruction;
-    const exit = { kind: EXIT_KIND.helper, at, left: this.#uncharged(), recipe: 0 };
-    const number = this.#exits.numberOf(exit);
+    const { at, length } = this.#instruction;
+    const left = this.#uncharged();
+    const number = this.#exits.numberOf({ kind: EXIT_KIND.helper, at, length, left, recipe: 0 });
     this.#flags.toState();
     this.#mark('spill');
     f.get(CPU);

@@ -1,4 +1,6 @@
 import { assert } from '../../util/mod.ts';
+import { PSEUDO } from '../handlers/runtime.ts';
+import { RECORD } from '../record.ts';
 
 /**
  * What a region must know of the machine it runs in, in linear memory, so that its code need not: the same code serves
@@ -53,37 +55,62 @@ export interface RegionExit {
   readonly kind: (typeof EXIT_KIND)[keyof typeof EXIT_KIND];
   /** offset from the base page */
   readonly at: number;
+  /** of the instruction that calls a helper */
+  readonly length?: number;
   readonly left: number;
   readonly recipe: number;
 }
 
-/** Numbers of a packed exit: kind, at, left, recipe. */
-const PACKED = 4;
+/** Numbers of a packed exit: kind, at, length, left, recipe. */
+const PACKED = 5;
 
 /** Exits as numbers: to be kept, sent, and put into tables. */
 export function packExits(exits: readonly RegionExit[]): Int32Array<ArrayBuffer> {
   const packed = new Int32Array(exits.length * PACKED);
-  exits.forEach(({ kind, at, left, recipe }, i) =>
-    packed.set([kind, at, left, recipe], i * PACKED),
-  );
+  for (const [i, { kind, at, length = 0, left, recipe }] of exits.entries())
+    packed.set([kind, at, length, left, recipe], i * PACKED);
   return packed;
+}
+
+function* unpackExits(packed: Int32Array): Iterable<RegionExit> {
+  for (let i = 0; i < packed.length; i += PACKED) {
+    const [kind, at, length, left, recipe] = packed.subarray(i, i + PACKED) as unknown as [
+      RegionExit['kind'],
+      ...[number, number, number, number],
+    ];
+    yield { kind, at, length, left, recipe };
+  }
+}
+
+/** The offsets of the indirect jumps among packed exits. */
+export function profiledJumps(packed: Int32Array): number[] {
+  return [...unpackExits(packed)]
+    .filter(({ kind }) => kind === EXIT_KIND.profile)
+    .map(({ at }) => at);
+}
+
+/** What execution may go on with: a record, and what runs there if not its own handler. */
+export interface ExitTarget {
+  readonly record: number;
+  readonly handler: number;
 }
 
 /** Where things are in this machine. `at` counts from the base page. */
 export interface RegionPlaces {
-  /** offset of the region's first instruction */
-  readonly root: number;
+  /** table index of the root instruction's own handler */
+  readonly rootHandler: number;
   /** frames of the neighbour pages, in order */
   readonly frames: readonly number[];
-  /** record to go on with at `at` */
+  /** record to go on with at `at`; 0 when nothing is decoded there */
   record(at: number): number;
-  /** record of the instruction at `at` itself, behind what guards it, and its own handler */
-  instruction(at: number): { readonly record: number; readonly handler: number };
+  /** record of the instruction at `at` itself, behind what guards it, and its own handler; undefined as above */
+  instruction(at: number): ExitTarget | undefined;
   /** profile of the indirect jump at `at` */
   profile(at: number): number;
 }
 
 const PAGE_SHIFT = 12;
+const IN_PAGE = 0xfff;
 const ROOM = 16 * 2 ** 20;
 /** A region's table is smaller than this. */
 const MOST = 2 ** 16;
@@ -120,8 +147,28 @@ export class RegionTables {
 
   /** Writes the table of a region with packed `exits`, when there is room. */
   add(exits: Int32Array, places: RegionPlaces): TablePlace {
+    const entries = [...unpackExits(exits)].map((exit) => ({ exit, to: targetOf(exit, places) }));
     const first = entriesAt(places.frames.length);
-    const used = first + (exits.length / PACKED) * EXIT_ENTRY.bytes;
+    const recordsAt = first + entries.length * EXIT_ENTRY.bytes;
+    const records = entries.filter(({ to }) => to === undefined).length;
+    const table = this.#take(recordsAt + records * RECORD.bytes);
+    const view = this.#view;
+    view.setUint32(table.at + REGION_TABLE.handler, places.rootHandler, true);
+    for (const [i, frame] of places.frames.entries())
+      view.setUint32(table.at + REGION_TABLE.frames + 4 * i, frame, true);
+    let entry = table.at + first;
+    let record = table.at + recordsAt;
+    for (const { exit, to } of entries) {
+      this.#addEntry(entry, exit, to ?? { record, handler: 0 });
+      entry += EXIT_ENTRY.bytes;
+      if (to !== undefined) continue;
+      this.#addRecord(record, exit);
+      record += RECORD.bytes;
+    }
+    return table;
+  }
+
+  #take(used: number): TablePlace {
     const bytes = Math.ceil(used / GRAIN) * GRAIN;
     let at = this.#free.get(bytes)?.pop();
     if (at === undefined) {
@@ -129,32 +176,27 @@ export class RegionTables {
       at = this.#next;
       this.#next += bytes;
     }
-    const view = this.#view;
-    view.setUint32(at + REGION_TABLE.handler, places.instruction(places.root).handler, true);
-    for (const [i, frame] of places.frames.entries())
-      view.setUint32(at + REGION_TABLE.frames + 4 * i, frame, true);
-    for (let i = 0; i < exits.length; i += PACKED)
-      this.#addEntry(at + first + (i / PACKED) * EXIT_ENTRY.bytes, exits, i, places);
     return { at, bytes };
   }
 
-  #addEntry(entry: number, exits: Int32Array, i: number, places: RegionPlaces): void {
-    const [kind, at, left, recipe] = exits.subarray(i, i + PACKED) as unknown as number[] as [
-      RegionExit['kind'],
-      number,
-      number,
-      number,
-    ];
-    let [record, handler] = [0, 0];
-    if (kind === EXIT_KIND.record) record = places.record(at);
-    else if (kind === EXIT_KIND.profile) record = places.profile(at);
-    else if (kind !== EXIT_KIND.rip) ({ record, handler } = places.instruction(at));
+  #addEntry(entry: number, { at, left, recipe }: RegionExit, to: ExitTarget): void {
     const page = at >> PAGE_SHIFT;
-    this.#view.setUint32(entry + EXIT_ENTRY.record, record, true);
-    this.#view.setUint32(entry + EXIT_ENTRY.handler, handler, true);
+    this.#view.setUint32(entry + EXIT_ENTRY.record, to.record, true);
+    this.#view.setUint32(entry + EXIT_ENTRY.handler, to.handler, true);
     this.#view.setInt32(entry + EXIT_ENTRY.left, left, true);
     assert((page << 8) >> 8 === page, 'a region reaches less than 32 GiB');
     this.#view.setInt32(entry + EXIT_ENTRY.page, (page << 8) | recipe, true);
+  }
+
+  /**
+   * A record that says where an instruction is: helpers ask for no more, and whoever goes on with it finds out what is
+   * decoded there.
+   */
+  #addRecord(record: number, { at, length = 0 }: RegionExit): void {
+    for (let word = 0; word < RECORD.bytes; word += 4) this.#view.setUint32(record + word, 0, true);
+    this.#view.setUint32(record + RECORD.handler, PSEUDO.next, true);
+    this.#view.setUint16(record + RECORD.start, at & IN_PAGE, true);
+    this.#view.setUint8(record + RECORD.length, length);
   }
 
   /** Takes back a table. Its contents stay until a new table needs the place. */
@@ -167,5 +209,23 @@ export class RegionTables {
   clear(): void {
     this.#next = this.#base;
     this.#free.clear();
+  }
+}
+
+/** What the entry of an exit names; undefined when it needs a record of its own. */
+function targetOf({ kind, at }: RegionExit, places: RegionPlaces): ExitTarget | undefined {
+  switch (kind) {
+    case EXIT_KIND.rip:
+      return { record: 0, handler: 0 };
+    case EXIT_KIND.profile:
+      return { record: places.profile(at), handler: 0 };
+    case EXIT_KIND.handler:
+      return places.instruction(at);
+    case EXIT_KIND.record: {
+      const record = places.record(at);
+      return record === 0 ? undefined : { record, handler: 0 };
+    }
+    default:
+      return undefined;
   }
 }

@@ -43,7 +43,7 @@ export function buildRegion(
       const region = translateRegion(helper, handlerType, types, graph, recordAt);
       exits = packExits(region.exits);
       table = tables.add(exits, places);
-      const name = `region@${places.root.toString(16)}`;
+      const name = `region@${(graph.root.instructions[0] as RegionInstruction).at.toString(16)}`;
       return { name, code: region.f.finish(), global: table.at };
     },
   );
@@ -57,7 +57,7 @@ function placesOf(graph: RegionGraph, recordAt: (at: number) => number): RegionP
     for (const each of block.instructions) instructions.set(each.at, each);
   const instruction = (at: number) => instructions.get(at) as RegionInstruction;
   return {
-    root: (graph.root.instructions[0] as RegionInstruction).at,
+    rootHandler: (graph.root.instructions[0] as RegionInstruction).handler,
     frames: [...graph.pages].filter(([page]) => page !== 0).map(([, frame]) => frame),
     record: recordAt,
     instruction,
