@@ -43,6 +43,9 @@ process.env['VIVARIUM_TEST_TIMES'] = times;
 // Hundreds of processes load the same sources: what Node makes of them is kept.
 process.env['NODE_COMPILE_CACHE'] ??= join(root, 'node_modules/.cache/vivarium/compile');
 
+// Tests find no code that others left, and leave none.
+process.env['VIVARIUM_CODE_ARCHIVE'] ??= 'none';
+
 const isSystem = files.some((file) => file.startsWith(systems));
 process.env['VIVARIUM_TEST_PATIENCE'] = String(isSystem ? PATIENCE.systems : PATIENCE.tests);
 const events = run({

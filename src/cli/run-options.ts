@@ -38,6 +38,7 @@ export interface RunOptions {
   readonly stats?: true | string;
   readonly trace?: string;
   readonly traceFile?: string;
+  readonly codeArchive?: string;
   readonly eager?: boolean;
 }
 
@@ -125,6 +126,11 @@ export function addRunOptions(command: Command): Command {
         'WebAssembly: of the region at an ADDRESS, of the hottest, or of hottest=N',
     )
     .option('--trace-file <file>', 'where --trace goes; standard error by default')
+    .option(
+      '--code-archive <dir>',
+      'where translated code is kept, so that later runs need not translate it again; none: nowhere.\n' +
+        'By default $VIVARIUM_CODE_ARCHIVE, or a directory of the cache',
+    )
     .addOption(
       new Option('--eager', 'translate everything before it first runs, for tests').hideHelp(),
     );

@@ -80,6 +80,7 @@ async function createMachine(options: RunOptions, settings: RunSettings): Promis
       cpu: options.cpu,
       engine: options.engine,
       trace: options.trace,
+      codeArchive: options.codeArchive,
       eager: options.eager,
       debugExit: options.debugExit,
       noReboot: !options.reboot,

@@ -10,6 +10,7 @@ import {
 } from '../platform/mod.ts';
 import { type ImageLock, lockDisks } from '../platform/node/disk/mod.ts';
 import {
+  codeArchiveDirectory,
   type MachineThread,
   type NetworkThread,
   startMachineThread,
@@ -76,6 +77,7 @@ export class Machine implements AsyncDisposable {
     imageLock: ImageLock,
   ) {
     const { noReboot, boardModule } = checked;
+    const codeArchive = codeArchiveDirectory(checked.codeArchive);
     this.#control = control;
     this.#network = network;
     this.#vsock = vsock;
@@ -96,6 +98,7 @@ export class Machine implements AsyncDisposable {
         control: this.#control.buffer,
         ...(network === undefined ? {} : { network: network.memory }),
         ...(vsock === undefined ? {} : { vsock: vsock.memory }),
+        ...(codeArchive === undefined ? {} : { codeArchive }),
         ...(boardModule === undefined ? {} : { boardModule }),
       },
       (message) => this.#receive(message),

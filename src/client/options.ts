@@ -57,6 +57,11 @@ export interface MachineOptions {
   readonly engine?: 'auto' | EngineName | undefined;
   /** `stats().trace` shows translated code: of the region at an address, or `hottest=N` regions */
   readonly trace?: string | undefined;
+  /**
+   * directory in which code that `bt` has translated is kept for later runs, or `none`; `$VIVARIUM_CODE_ARCHIVE`, or a
+   * directory of the cache, when it is not given
+   */
+  readonly codeArchive?: string | undefined;
   /** `bt` translates everything before it first runs: slow, for tests */
   readonly eager?: boolean | undefined;
   /** a guest write of N to port 0xf4 ends the machine with code (N<<1)|1 */
@@ -134,6 +139,7 @@ const schema = z.strictObject({
       error: 'must be hottest, hottest=N or an address like 0xffffffff81000000',
     })
     .optional(),
+  codeArchive: z.string({ error: 'must be a path, or none' }).min(1).optional(),
   eager: z.boolean({ error: 'must be true or false' }).default(false),
   debugExit: z.boolean({ error: 'must be true or false' }).default(false),
   noReboot: z.boolean({ error: 'must be true or false' }).default(false),

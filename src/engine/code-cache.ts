@@ -53,6 +53,8 @@ export class CodeCache {
   readonly #pages = new Map<number, CodePage>();
   /** instructions that begin in another frame and end in this one: guard records, by frame */
   readonly #crossings = new Map<number, number[]>();
+  /** frames with code that was not decoded */
+  readonly #claimed = new Set<number>();
   readonly #window = new Uint8Array(2 * TAIL_BYTES);
   /** scratch chain for single steps: one record and a stop */
   readonly #scratch: number;
@@ -62,6 +64,8 @@ export class CodeCache {
   ownHandler: (index: number) => number = (index) => index;
   /** told which bytes of a frame changed */
   onInvalidate: (frame: number, offset: number, bytes: number) => void = () => {};
+  /** told of every instruction that was decoded, by its place in its page; guards come before it */
+  onDecoded: ((page: CodePage, offset: number, record: number) => void) | undefined;
   /** told when everything was dropped */
   onFlush: () => void = () => {};
   decoded = 0;
@@ -145,10 +149,7 @@ export class CodeCache {
     const words = this.#words;
     const decoder = this.#decoder;
     const { frame, mode } = page;
-    if (!this.#memory.hasCode(frame)) {
-      this.#memory.setCode(frame, true);
-      this.onCodeFrame(frame);
-    }
+    this.#claim(frame);
     const map = page.map >> 2;
     // Room for the longest block is taken at once: frameAfter may make a page map while it is written.
     const first = this.#next;
@@ -207,6 +208,7 @@ export class CodeCache {
       decoder.rebase(at);
       this.#write(record, at, mode);
       this.decoded++;
+      if (guard === 0) this.onDecoded?.(page, at, record);
       record += RECORD.bytes;
       at += decoder.length;
       if (decoder.encoding.attributes.has('ends')) break;
@@ -262,11 +264,20 @@ export class CodeCache {
     const list = this.#crossings.get(frame);
     if (list === undefined) {
       this.#crossings.set(frame, [guard]);
-      if (!this.#memory.hasCode(frame)) {
-        this.#memory.setCode(frame, true);
-        this.onCodeFrame(frame);
-      }
+      this.#claim(frame);
     } else list.push(guard);
+  }
+
+  #claim(frame: number): void {
+    if (this.#memory.hasCode(frame)) return;
+    this.#memory.setCode(frame, true);
+    this.onCodeFrame(frame);
+  }
+
+  /** The frame holds code that is used without having been decoded. */
+  claim(frame: number): void {
+    this.#claim(frame);
+    this.#claimed.add(frame);
   }
 
   /** Bytes `[offset, offset + bytes)` of `frame` changed: instructions that overlap become stale. */
@@ -349,7 +360,9 @@ export class CodeCache {
     this.#bytes.fill(0, this.#base, this.#next);
     this.#next = this.#base + PAGE_BYTES;
     for (const page of this.#pages.values()) this.#memory.setCode(page.frame, false);
-    for (const frame of this.#crossings.keys()) this.#memory.setCode(frame, false);
+    for (const frames of [this.#crossings.keys(), this.#claimed])
+      for (const frame of frames) this.#memory.setCode(frame, false);
+    this.#claimed.clear();
     this.#pages.clear();
     this.#crossings.clear();
     this.onFlush();

@@ -62,5 +62,7 @@ export interface Vcpu {
   /** Call after changing the state from outside (reset, boot, restore). */
   stateChanged(): void;
   readonly lastFault: FaultRecord | undefined;
+  /** Call when nothing is to be run for a while: there is time for what can wait. */
+  rest?(): void;
   stats(): VcpuStats;
 }

@@ -440,6 +440,8 @@ export class InterpVcpu extends BaseVcpu {
       const nextPage = rip - BigInt(offset) + 4096n;
       if (nextPage > BigInt(state.segmentLimit(CS))) return this.#beyondCode();
     }
+    if (this.#regions?.hasFinds === true)
+      this.#regions.adoptFinds(page, this.#source(low, high, page), this.#now);
     const guarded = record < 0 ? -1 : this.cache.guardedFrame(record);
     if (guarded >= 0 && this.#nextPage.frameAfter() !== guarded) {
       this.cache.dropStale(page, offset);
@@ -475,7 +477,7 @@ export class InterpVcpu extends BaseVcpu {
     }
     regions.collect(this.#now);
     const translated = regions.sample(
-      page.map,
+      page,
       low & 0xfff,
       record,
       hot ? 1 : this.#slice / SAMPLE_INSTRUCTIONS,
@@ -536,13 +538,21 @@ export class InterpVcpu extends BaseVcpu {
 
   /** Code around the page at (low, high), for the region builder. */
   #source(low: number, high: number, base: CodePage): CodeSource {
-    const pages = new Map<number, CodePage | undefined>([[0, base]]);
-    const pageOf = (page: number): CodePage | undefined => {
-      if (pages.has(page)) return pages.get(page);
+    const frames = new Map<number, number>([[0, base.frame]]);
+    const frameOf = (page: number): number => {
+      const known = frames.get(page);
+      if (known !== undefined) return known;
       const pageLow = (low & ~0xfff) + page * 4096;
       // In the same half of 4 GiB, so that `high` is the same as well.
       const there = pageLow >= -(2 ** 31) && pageLow < 2 ** 31 && pageLow < 0 === low < 0;
       const place = there ? this.mmu.probeCode(pageLow | 0, high, this.mmu.privilege) : -1;
+      frames.set(page, Math.max(place, -1));
+      return Math.max(place, -1);
+    };
+    const pages = new Map<number, CodePage | undefined>([[0, base]]);
+    const pageOf = (page: number): CodePage | undefined => {
+      if (pages.has(page)) return pages.get(page);
+      const place = frameOf(page);
       const found = place < 0 ? undefined : this.cache.existing(place, this.mode);
       pages.set(page, found);
       return found;
@@ -557,6 +567,7 @@ export class InterpVcpu extends BaseVcpu {
       decoder: this.decoder,
       linear: this.linear,
       frame: (page) => pageOf(page)?.frame ?? -1,
+      anyFrame: frameOf,
       record: (at) => {
         const page = Math.floor(at / 4096);
         const found = pageOf(page);
@@ -564,7 +575,7 @@ export class InterpVcpu extends BaseVcpu {
       },
       profile: (at) => {
         const page = Math.floor(at / 4096);
-        const frame = pageOf(page)?.frame ?? -1;
+        const frame = frameOf(page);
         return frame < 0 ? 0 : this.#profiles.of(frame, at - page * 4096, page);
       },
       targets: (profile) => this.#profiles.targets(profile),
@@ -613,6 +624,10 @@ export class InterpVcpu extends BaseVcpu {
     });
   }
 
+  rest(): void {
+    this.#regions?.rest();
+  }
+
   stats(): VcpuStats {
     const inRegions = Number(this.state.get64(STATE.regionBytes)) / RECORD.bytes;
     return {
@@ -628,6 +643,7 @@ export class InterpVcpu extends BaseVcpu {
       regions: this.#regions?.count ?? 0,
       regionsMade: this.#regions?.regionsMade ?? 0,
       regionsBatched: this.#regions?.batched ?? 0,
+      regionsAdopted: this.#regions?.regionsAdopted ?? 0,
       regionsDropped: this.#regions?.regionsDropped ?? 0,
       regionBytes: this.#regions?.wasmBytes ?? 0,
       regionBytesPerGuestByte: ratio(this.#regions?.wasmBytes, this.#regions?.guestBytes),

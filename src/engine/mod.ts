@@ -3,6 +3,7 @@ export type { CpuModel, FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from 
 export { InterpVcpu } from './interp-vcpu.ts';
 export { ENGINE_POOL_BYTES } from './pool-bytes.ts';
 export { ReferenceVcpu } from './reference-vcpu.ts';
+export type { KeptBatch, KeptRegion } from './regions/archive.ts';
 export type { BatchCompiler } from './regions/batches.ts';
 export type { RegionJob } from './regions/job.ts';
 export { EAGER_POLICY } from './regions/region-cache.ts';

@@ -273,7 +273,10 @@ export class Board {
               ? {}
               : {
                   workshop: (place) => host.openWorkshop?.(place),
-                  batchCompiler: config.engine === 'bt' ? host.openBatchCompiler?.() : undefined,
+                  batchCompiler:
+                    config.engine === 'bt'
+                      ? host.openBatchCompiler?.([...model.features].sort().join(' '))
+                      : undefined,
                 }),
             now: () => host.now(),
           });
@@ -359,6 +362,7 @@ export class Board {
         clock.runDue();
         this.#cards.poll();
         if (this.#apic.hasInterrupt() || this.#apic.nmiPending) continue;
+        this.vcpu.rest?.();
         return { kind: 'idle', until: clock.nextDeadline() };
       }
       const took = clock.now() - now;

@@ -95,8 +95,8 @@ export interface BoardHost {
   fillRandom?(target: Uint8Array<ArrayBuffer>): void;
   /** who translates beside the guest; one at a time */
   openWorkshop?(place: WorkshopPlace): RegionWorkshop | undefined;
-  /** who compiles translated code for speed; one at a time */
-  openBatchCompiler?(): BatchCompiler | undefined;
+  /** who compiles translated code for speed, for a processor with these features; one at a time */
+  openBatchCompiler?(features: string): BatchCompiler | undefined;
   /** Contents of `BoardConfig.disks`; they outlive a board that is reset. */
   readonly disks?: readonly BlockBackend[];
   /** The files of `BoardConfig.folders`; they outlive a board that is reset. */

@@ -31,7 +31,7 @@ const compilers = {
     close() {},
   }),
   "a thread's": () => {
-    const compiler = BatchThread.start(2) as BatchThread;
+    const compiler = BatchThread.start(undefined, 2) as BatchThread;
     return { compiler: compiler as BatchCompiler, close: () => compiler.close() };
   },
 };
@@ -47,7 +47,7 @@ for (const [name, open] of Object.entries(compilers)) {
 
     test('it delivers each module once', async () => {
       for (const value of [7, 8]) {
-        compiler.submit(moduleOf(value));
+        compiler.submit(moduleOf(value), []);
         const { exports } = new WebAssembly.Instance(await next(compiler));
         assert.equal((exports['0'] as () => number)(), value);
         assert.equal(compiler.take(), undefined);
@@ -55,14 +55,14 @@ for (const [name, open] of Object.entries(compilers)) {
     });
 
     test('it says what is wrong with a module', async () => {
-      compiler.submit(Uint8Array.of(0, 1, 2, 3));
+      compiler.submit(Uint8Array.of(0, 1, 2, 3), []);
       await assert.rejects(next(compiler), /WebAssembly|CompileError/);
     });
   });
 }
 
 test('a host without a processor to spare has no thread for it', () => {
-  assert.equal(BatchThread.start(1), undefined);
+  assert.equal(BatchThread.start(undefined, 1), undefined);
 });
 
 test('an engine has compiled by it what stays in use', () => {

@@ -1,12 +1,15 @@
 /** Regions that stay in use are compiled again, together and for speed, while the guest goes on. */
 import { buildBatchModule, type NamedFunction } from '../handlers/function-module.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
+import type { KeptBatch, KeptRegion } from './archive.ts';
 import type { TablePlace } from './region-table.ts';
 
 /** Compiles modules for speed, on another thread. Calls come from the thread that runs the guest. */
 export interface BatchCompiler {
-  /** Asks for a module; the one before has been taken. */
-  submit(bytes: Uint8Array<ArrayBuffer>): void;
+  /** what it has kept of earlier runs; undefined: it keeps nothing */
+  readonly archive?: readonly KeptBatch[] | undefined;
+  /** Asks for a module; the one before has been taken. `regions` is what is to be kept of its functions. */
+  submit(bytes: Uint8Array<ArrayBuffer>, regions: readonly (KeptRegion | undefined)[]): void;
   /** The module, when it is ready. Never waits. */
   take(): WebAssembly.Module | undefined;
 }
@@ -23,7 +26,14 @@ export interface BatchMember {
   readonly isInstalled: boolean;
   /** samples of ways into it */
   seen: number;
+  /** what to keep of it, if anything */
+  readonly kept: KeptRegion | undefined;
 }
+
+/** A guest that rests has this many regions compiled at least. */
+const LEAST_AT_REST = 8;
+/** ... of no more than this many. */
+const MOST_OTHERS = 4096;
 
 /** When and how many regions are compiled together. */
 export interface BatchPolicy {
@@ -48,6 +58,8 @@ export class RegionBatches {
   readonly #compiler: BatchCompiler;
   readonly #policy: BatchPolicy;
   #waiting: BatchMember[] = [];
+  /** regions that have not been seen so often */
+  readonly #others = new Set<BatchMember>();
   /** samples since the first of them came */
   #samples = 0;
   /** what is being compiled, and the bytes of its module */
@@ -63,41 +75,71 @@ export class RegionBatches {
     this.#policy = policy;
   }
 
+  /** A region was made. */
+  made(region: BatchMember): void {
+    if (region.kept !== undefined && this.#others.size < MOST_OTHERS) this.#others.add(region);
+  }
+
   /** A sample found execution coming into `region`. */
   saw(region: BatchMember): void {
     if (region.body === undefined) return;
     region.seen++;
-    if (region.seen === this.#policy.seen) this.#waiting.push(region);
+    if (region.seen !== this.#policy.seen) return;
+    this.#waiting.push(region);
+    this.#others.delete(region);
   }
 
   /** Called with each sample: installs the batch that is ready, and orders the next. */
   turn(): void {
-    if (this.#ordered !== undefined) {
-      const module = this.#compiler.take();
-      if (module === undefined) return;
-      this.#install(this.#ordered, module);
-      this.#ordered = undefined;
-    }
+    if (!this.#isFree()) return;
     const { most, patience } = this.#policy;
     if (this.#waiting.length === 0) this.#samples = 0;
-    else if (this.#waiting.length >= most || ++this.#samples >= patience) this.#order();
+    else if (this.#waiting.length >= most || ++this.#samples >= patience) this.#orderWaiting();
+  }
+
+  /** Called when the guest rests: what was translated at all will be wanted again in other runs. */
+  rest(): void {
+    if (this.#others.size < LEAST_AT_REST || !this.#isFree()) return;
+    // Code that has changed since, as a kernel's does while it starts, begins anew in the next run.
+    const members = [...this.#others].filter(({ body }) => body !== undefined);
+    members.sort((left, right) => right.seen - left.seen);
+    members.length = Math.min(members.length, this.#policy.most);
+    for (const member of members) this.#others.delete(member);
+    this.#order(members);
+  }
+
+  /** Installs the batch that is ready; false while one is being compiled. */
+  #isFree(): boolean {
+    if (this.#ordered === undefined) return true;
+    const module = this.#compiler.take();
+    if (module === undefined) return false;
+    this.#install(this.#ordered, module);
+    this.#ordered = undefined;
+    return true;
   }
 
   /** All regions are out of use. */
   clear(): void {
     this.#waiting = [];
+    this.#others.clear();
     if (this.#ordered !== undefined) this.#ordered = [];
   }
 
-  #order(): void {
+  #orderWaiting(): void {
     this.#samples = 0;
-    const members = this.#waiting.splice(0, this.#policy.most).filter(isWanted);
+    this.#order(this.#waiting.splice(0, this.#policy.most).filter(isWanted));
+  }
+
+  #order(members: readonly BatchMember[]): void {
     if (members.length === 0) return;
     const bodies = members.map(({ body }) => body as NamedFunction);
     const bytes = buildBatchModule(this.#handlers.surroundings, bodies);
     this.#ordered = members;
     this.#orderedBytes = bytes.length;
-    this.#compiler.submit(bytes);
+    this.#compiler.submit(
+      bytes,
+      members.map(({ kept }) => kept),
+    );
   }
 
   /** A slot whose region went out of use meanwhile may belong to another. */

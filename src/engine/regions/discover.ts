@@ -24,8 +24,10 @@ export interface CodeSource {
   readonly ripBase: number | undefined;
   readonly decoder: Decoder;
   readonly linear: Uint8Array;
-  /** linear offset of the frame of page `page` relative to the base page, or -1 */
+  /** linear offset of the frame of page `page` relative to the base page, or -1 when nothing of it was decoded */
   frame(page: number): number;
+  /** the same, whether anything was decoded or not; -1 when no code can be fetched there */
+  anyFrame(page: number): number;
   /** record of the instruction at `at`, guard skipped; 0 when it was never decoded */
   record(at: number): number;
   /** table index of the handler for what the decoder holds */

@@ -5,6 +5,7 @@ export const PROFILE_TARGETS = 16;
 /** Bytes of one profile: u32 count of exits, then a ring of targets as i32 offsets from the base page. */
 export const PROFILE = { count: 0, ring: 4, bytes: 4 + PROFILE_TARGETS * 4 } as const;
 
+/** ... and one for the jumps that there is no room for */
 const PROFILES = 4096;
 
 /**
@@ -17,7 +18,7 @@ export class JumpProfiles {
   readonly #byInstruction = new Map<string, number>();
   #next = 0;
 
-  static readonly bytes = PROFILES * PROFILE.bytes;
+  static readonly bytes = (PROFILES + 1) * PROFILE.bytes;
 
   constructor(pool: FramePool) {
     this.#base = pool.reserve(JumpProfiles.bytes);
@@ -34,6 +35,11 @@ export class JumpProfiles {
       this.#byInstruction.set(key, profile);
     }
     return profile;
+  }
+
+  /** A profile that nobody looks at. */
+  get spare(): number {
+    return this.#base + PROFILES * PROFILE.bytes;
   }
 
   /** How often the jump left its region. */

@@ -1,19 +1,17 @@
 import type { FramePool } from '../../memory/mod.ts';
-import type { CodeCache } from '../code-cache.ts';
+import type { CodeCache, CodePage } from '../code-cache.ts';
 import type { NamedFunction } from '../handlers/function-module.ts';
 import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler-set.ts';
+import { FIRST_HANDLER } from '../handlers/runtime.ts';
 import { RECORD } from '../record.ts';
-import {
-  type BatchCompiler,
-  type BatchMember,
-  type BatchPolicy,
-  DEFAULT_BATCHES,
-  RegionBatches,
-} from './batches.ts';
+import { type CodeRange, findCode, placesOfKept, profilesOfKept } from './adoption.ts';
+import { type ArchivedRegion, CodeArchive } from './archive.ts';
+import { type BatchCompiler, type BatchPolicy, DEFAULT_BATCHES, RegionBatches } from './batches.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import { completeGraph, type RegionDraft, type RegionGraph } from './graph.ts';
 import { packJob } from './job.ts';
 import type { JumpProfiles } from './profile.ts';
+import { Region, type RegionFacts } from './region.ts';
 import { RegionTables, type TablePlace } from './region-table.ts';
 import type { RegionTrace } from './trace.ts';
 import { buildRegion } from './translate.ts';
@@ -64,27 +62,7 @@ interface Installable {
   readonly body: NamedFunction;
   readonly bytes: number;
   readonly table: TablePlace;
-}
-
-interface Region extends BatchMember {
-  /** of the job that it is made by elsewhere, else 0 */
-  readonly job: number;
-  readonly index: number;
-  /** record whose handler is the region, and what was there before */
-  readonly record: number;
-  readonly handler: number;
-  table: TablePlace;
-  /** the record's handler is the region */
-  isInstalled: boolean;
-  body: NamedFunction | undefined;
-  seen: number;
-  /** profiles of the indirect jumps that leave it, and how often it was made */
-  readonly profiles: readonly number[];
-  readonly generation: number;
-  /** pages around the base page that it spans, with their frames */
-  readonly pages: ReadonlyMap<number, number>;
-  /** code bytes by frame: [first, end) */
-  readonly ranges: { readonly frame: number; readonly first: number; readonly end: number }[];
+  readonly exits: Int32Array<ArrayBuffer>;
 }
 
 /**
@@ -96,6 +74,7 @@ export class RegionCache {
   readonly #cache: CodeCache;
   readonly #profiles: JumpProfiles;
   readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
   readonly #policy: RegionPolicy;
   /** by chunk */
   readonly #heat = new Map<number, Heat>();
@@ -109,6 +88,10 @@ export class RegionCache {
   readonly #tables: RegionTables;
   /** compiles again what stays in use */
   readonly #batches: RegionBatches | undefined;
+  /** regions of earlier runs */
+  readonly #archive: CodeArchive | undefined;
+  /** instructions decoded where a region of the archive may begin, and not looked at yet */
+  #finds: { readonly page: CodePage; readonly offset: number; readonly record: number }[] = [];
   /** translates beside this thread */
   readonly #workshop: RegionWorkshop | undefined;
   /** regions that it works on, by job */
@@ -124,6 +107,8 @@ export class RegionCache {
   trace: RegionTrace | undefined;
   regionsMade = 0;
   regionsDropped = 0;
+  /** made in earlier runs and used again */
+  regionsAdopted = 0;
   wasmBytes = 0;
   guestBytes = 0;
   /** on this thread, and on the workshop's */
@@ -148,6 +133,11 @@ export class RegionCache {
     this.#words = pool.words;
     this.#policy =
       this.#workshop === undefined || policy.eager ? policy : { ...policy, ...ORDERED };
+    const archive = policy.eager ? undefined : batchCompiler?.archive;
+    this.#archive = archive && new CodeArchive(archive, handlers);
+    this.#bytes = pool.bytes;
+    if (this.#archive !== undefined && archive !== undefined && archive.length > 0)
+      cache.onDecoded = (page, offset, record) => this.#decoded(page, offset, record);
     cache.ownHandler = (index) => this.#own.get(index) ?? index;
     cache.onInvalidate = (frame, offset, bytes) => this.#invalidate(frame, offset, bytes);
   }
@@ -163,12 +153,11 @@ export class RegionCache {
   }
 
   /**
-   * Execution was seen at `record`, whose instruction lies `offset` bytes into its page, the one whose
-   * records `map` lists; `weight` says how much of it the sample stands for, `isEntry` that execution has just come
+   * Execution was seen at `record`, whose instruction lies `offset` bytes into its page; `weight` says how much of it the sample stands for, `isEntry` that execution has just come
    * there from another region. True when a region is installed there; `source` is asked for only when one is to be made.
    */
   sample(
-    map: number,
+    { map, frame }: CodePage,
     offset: number,
     record: number,
     weight: number,
@@ -184,8 +173,11 @@ export class RegionCache {
         return true;
       }
       this.#drop(present);
-      return this.#make(offset, record, source(), now, present.generation + 1, undefined);
+      return this.#make(offset, record, source(), now, present.facts.generation + 1, undefined);
     }
+    const isAdopted =
+      this.#candidates(frame, offset).length > 0 && this.#adopt(offset, record, source());
+    if (isAdopted) return true;
     const chunk = map + (offset >> CHUNK_BITS);
     let heat = this.#heat.get(chunk);
     if (heat === undefined) {
@@ -197,12 +189,10 @@ export class RegionCache {
   }
 
   /** Its indirect jumps went out often to places that could be inside. */
-  #outgrown(region: Region): boolean {
+  #outgrown({ facts: { generation, profiles } }: Region): boolean {
     return (
-      region.generation < MAX_GENERATION &&
-      region.profiles.some(
-        (profile) => this.#profiles.count(profile) >= PROFILE_EXITS * 8 ** region.generation,
-      )
+      generation < MAX_GENERATION &&
+      profiles.some((profile) => this.#profiles.count(profile) >= PROFILE_EXITS * 8 ** generation)
     );
   }
 
@@ -214,8 +204,8 @@ export class RegionCache {
     generation: number,
     heat: Heat | undefined,
   ): boolean {
-    if (this.#free.length === 0 && this.#next >= FIRST_REGION + REGION_SLOTS) return false;
-    if (!this.#tables.hasRoom || this.#cache.guardedFrame(record) >= 0) return false;
+    if (!this.#hasSlot || !this.#tables.hasRoom || this.#cache.guardedFrame(record) >= 0)
+      return false;
     if (this.#ordered.size >= MOST_ORDERS) return false;
     const start = now();
     const draft = this.#discover(offset, source, heat);
@@ -264,30 +254,24 @@ export class RegionCache {
     if (first === undefined || first.bails) return false;
     // What is traced is marked by this thread.
     const workshop = this.trace === undefined ? this.#workshop : undefined;
-    const region: Region = {
+    const facts: RegionFacts = {
       job: workshop === undefined ? 0 : ++this.#jobs,
       index: this.#free.pop() ?? this.#next++,
       record,
       handler: first.handler,
-      table: { at: 0, bytes: 0 },
-      isInstalled: false,
-      body: undefined,
-      seen: 0,
+      offset: first.at,
       generation,
       profiles: profilesOf(draft),
       pages: draft.pages,
       ranges: rangesOf(draft, source),
+      holdsAnywhere: draft.bits === 64 && draft.ripBase === undefined,
     };
-    this.#regions.set(record, region);
-    for (const { frame } of region.ranges) {
-      const set = this.#byFrame.get(frame) ?? new Set();
-      set.add(region);
-      this.#byFrame.set(frame, set);
-    }
+    const region = new Region(facts);
+    this.#register(region);
     if (workshop === undefined) this.#translate(region, completeGraph(draft), source);
     else {
-      this.#ordered.set(region.job, region);
-      const { job: id, index } = region;
+      const { job: id, index } = facts;
+      this.#ordered.set(id, region);
       for (const { table } of this.#retired.splice(0)) workshop.release(table);
       workshop.submit(packJob(draft, { id, index }, source.record));
     }
@@ -296,7 +280,7 @@ export class RegionCache {
 
   #translate(region: Region, graph: RegionGraph, source: CodeSource): void {
     if (this.trace !== undefined) graph.marks = [];
-    const { bytes, body, table } = buildRegion(
+    const { bytes, body, table, exits } = buildRegion(
       this.#handlers.surroundings,
       this.#tables,
       region.index,
@@ -309,19 +293,114 @@ export class RegionCache {
       bytes: bytes.length,
       body,
       table,
+      exits,
     });
   }
 
-  #install(region: Region, { module, bytes, body, table }: Installable): void {
+  #install(region: Region, { module, bytes, body, table, exits }: Installable): void {
     this.#handlers.addModule(module, bytes);
     Object.assign(region, { table, isInstalled: true });
-    if (this.#batches !== undefined) region.body = body;
-    this.#own.set(region.index, region.handler);
-    this.#words[(region.record + RECORD.handler) >> 2] = region.index;
+    if (this.#batches !== undefined) {
+      region.body = body;
+      if (this.#archive !== undefined) region.keep(this.#bytes, exits);
+      this.#batches.made(region);
+    }
+    this.#enter(region);
     this.regionsMade++;
     this.wasmBytes += bytes;
-    for (const { first, end } of region.ranges) this.guestBytes += end - first;
+    for (const { first, end } of region.facts.ranges) this.guestBytes += end - first;
   }
+
+  #register(region: Region): void {
+    this.#regions.set(region.facts.record, region);
+    for (const { frame } of region.facts.ranges) {
+      const set = this.#byFrame.get(frame) ?? new Set();
+      set.add(region);
+      this.#byFrame.set(frame, set);
+    }
+  }
+
+  /** From now on the record leads to the region. */
+  #enter({ facts: { index, record, handler } }: Region): void {
+    this.#own.set(index, handler);
+    this.#words[(record + RECORD.handler) >> 2] = index;
+  }
+
+  // --- regions of the archive
+
+  #decoded(page: CodePage, offset: number, record: number): void {
+    if (page.mode.bits !== 64 || this.#candidates(page.frame, offset).length === 0) return;
+    this.#finds.push({ page, offset, record });
+  }
+
+  #candidates(frame: number, offset: number): readonly ArchivedRegion[] {
+    return this.#archive?.candidates(this.#bytes, frame, offset) ?? [];
+  }
+
+  /** Whether code was decoded where regions of the archive may begin. */
+  get hasFinds(): boolean {
+    return this.#finds.length > 0;
+  }
+
+  /** Installs the regions of the archive that begin in `page` at what was decoded since the last call. */
+  adoptFinds(page: CodePage, source: CodeSource, now: () => number): void {
+    const start = now();
+    for (const find of this.#finds) {
+      if (find.page === page) this.#adopt(find.offset, find.record, source);
+    }
+    this.#finds = [];
+    this.compileSeconds += (now() - start) / 1e9;
+  }
+
+  /** Installs a region of the archive that begins at `record`, if there is one whose code is all there. */
+  #adopt(offset: number, record: number, source: CodeSource): boolean {
+    if (this.#regions.has(record) || source.mode.bits !== 64) return false;
+    const handler = this.#words[record >> 2] as number;
+    if (handler < FIRST_HANDLER || handler >= FIRST_REGION) return false;
+    for (const { kept, use } of this.#candidates(source.anyFrame(0), offset)) {
+      const ranges = findCode(kept, source);
+      if (ranges === undefined) continue;
+      if (!this.#tables.hasRoom || !this.#hasSlot) return false;
+      const words = this.#words;
+      const places = placesOfKept(kept, source, handler, this.#cache, words, this.#profiles);
+      const table = this.#tables.add(kept.exits, places);
+      const used = use(table.at);
+      if (used === undefined) {
+        this.#tables.remove(table);
+        continue;
+      }
+      const facts: RegionFacts = {
+        job: 0,
+        index: this.#free.pop() ?? this.#next++,
+        ...{ record, handler, offset, ranges },
+        generation: kept.generation,
+        profiles: profilesOfKept(kept, source),
+        pages: new Map([0, ...kept.pages].map((page) => [page, source.anyFrame(page)])),
+        holdsAnywhere: true,
+      };
+      const region = new Region(facts);
+      Object.assign(region, { table, release: used.release, isInstalled: true });
+      for (const { frame } of ranges) this.#cache.claim(frame);
+      this.#register(region);
+      this.#handlers.table.set(facts.index, used.function);
+      this.#enter(region);
+      this.regionsAdopted++;
+      return true;
+    }
+    return false;
+  }
+
+  /** Room for another region in the table of handlers. */
+  get #hasSlot(): boolean {
+    return this.#free.length > 0 || this.#next < FIRST_REGION + REGION_SLOTS;
+  }
+
+  /** Called when the guest rests. */
+  rest(): void {
+    this.#batches?.rest();
+  }
+
+  // --- both kinds
 
   /** Regions that were compiled again for speed. */
   get batched(): number {
@@ -335,7 +414,7 @@ export class RegionCache {
     if (workshop === undefined || this.#ordered.size === 0) return;
     const start = now();
     for (let product = workshop.take(); product !== undefined; product = workshop.take()) {
-      const { id, module, bytes, body, table, seconds } = product;
+      const { id, module, bytes, body, table, exits, seconds } = product;
       this.workshopSeconds += seconds;
       const region = this.#ordered.get(id);
       if (region === undefined) {
@@ -348,7 +427,7 @@ export class RegionCache {
         continue;
       }
       this.#ordered.delete(id);
-      this.#install(region, { module, bytes, body, table });
+      this.#install(region, { module, bytes, body, table, exits });
     }
     this.compileSeconds += (now() - start) / 1e9;
   }
@@ -360,7 +439,7 @@ export class RegionCache {
   revalidate(record: number, frame: (page: number) => number): void {
     const region = this.#regions.get(record);
     if (region === undefined) return;
-    for (const [page, expected] of region.pages) {
+    for (const [page, expected] of region.facts.pages) {
       if (page !== 0 && frame(page) !== expected) {
         this.#drop(region);
         return;
@@ -379,7 +458,7 @@ export class RegionCache {
     if (regions === undefined) return;
     let isHit = false;
     for (const region of [...regions]) {
-      const hit = region.ranges.some(
+      const hit = region.facts.ranges.some(
         (range) => range.frame === frame && offset < range.end && range.first < offset + bytes,
       );
       if (hit) this.#drop(region);
@@ -389,17 +468,19 @@ export class RegionCache {
   }
 
   #drop(region: Region): void {
-    this.#regions.delete(region.record);
-    for (const { frame } of region.ranges) this.#byFrame.get(frame)?.delete(region);
-    this.#free.push(region.index);
-    this.#ordered.delete(region.job);
+    const { job, index, record, handler, ranges } = region.facts;
+    this.#regions.delete(record);
+    for (const { frame } of ranges) this.#byFrame.get(frame)?.delete(region);
+    this.#free.push(index);
+    this.#ordered.delete(job);
     if (!region.isInstalled) return;
     region.isInstalled = false;
     this.onDrop();
-    const at = (region.record + RECORD.handler) >> 2;
-    if (this.#words[at] === region.index) this.#words[at] = region.handler;
-    this.#own.delete(region.index);
-    if (region.job === 0) this.#tables.remove(region.table);
+    const at = (record + RECORD.handler) >> 2;
+    if (this.#words[at] === index) this.#words[at] = handler;
+    this.#own.delete(index);
+    region.release?.();
+    if (job === 0) this.#tables.remove(region.table);
     else this.#retired.push(region);
     this.regionsDropped++;
   }
@@ -407,6 +488,8 @@ export class RegionCache {
   /** All records are gone. */
   clear(): void {
     this.regionsDropped += this.count;
+    for (const region of this.#regions.values()) region.release?.();
+    this.#finds = [];
     this.#regions.clear();
     this.#ordered.clear();
     this.#retired.length = 0;
@@ -432,8 +515,8 @@ function profilesOf(graph: RegionDraft): number[] {
 }
 
 /** The bytes of the region's instructions, merged, by frame. */
-function rangesOf(graph: RegionDraft, source: CodeSource): Region['ranges'] {
-  const ranges: { frame: number; first: number; end: number }[] = [];
+function rangesOf(graph: RegionDraft, source: CodeSource): CodeRange[] {
+  const ranges: { page: number; frame: number; first: number; end: number }[] = [];
   for (const block of graph.blocks) {
     for (const { at, length } of block.instructions) {
       for (let byte = at; byte < at + length; ) {
@@ -442,9 +525,9 @@ function rangesOf(graph: RegionDraft, source: CodeSource): Region['ranges'] {
         const frame = source.frame(page);
         const first = byte - page * PAGE;
         const last = ranges.at(-1);
-        if (last !== undefined && last.frame === frame && last.end === first)
+        if (last !== undefined && last.page === page && last.end === first)
           last.end = end - page * PAGE;
-        else ranges.push({ frame, first, end: end - page * PAGE });
+        else ranges.push({ page, frame, first, end: end - page * PAGE });
         byte = end;
       }
     }

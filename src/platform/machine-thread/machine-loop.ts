@@ -56,7 +56,7 @@ export interface LoopHost {
   /** who translates beside the guest; one at a time */
   openWorkshop?(place: WorkshopPlace): RegionWorkshop | undefined;
   /** who compiles translated code for speed; one at a time */
-  openBatchCompiler?(): BatchCompiler | undefined;
+  openBatchCompiler?(features: string): BatchCompiler | undefined;
   /** contents of the disks; closed when the machine ends */
   readonly disks?: readonly BlockBackend[];
   /** who keeps the host's ends of the guest's sockets */

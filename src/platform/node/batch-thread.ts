@@ -5,7 +5,8 @@ import {
   receiveMessageOnPort,
   Worker,
 } from 'node:worker_threads';
-import type { BatchCompiler } from '../../engine/mod.ts';
+import type { BatchCompiler, KeptBatch, KeptRegion } from '../../engine/mod.ts';
+import { readArchive } from './code-archive/archive-folder.ts';
 import { canReadHints } from './compilation-hints.ts';
 
 /** What the thread is given when it starts. */
@@ -13,6 +14,14 @@ export interface BatchStart {
   readonly port: MessagePort;
   /** one word: modules answered so far */
   readonly answered: SharedArrayBuffer;
+  /** the folder in which it keeps what it compiles, if it does */
+  readonly folder: string | undefined;
+}
+
+/** What it is asked for. */
+export interface BatchOrder {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly regions: readonly (KeptRegion | undefined)[];
 }
 
 /** What it answers to the bytes of a module. */
@@ -26,22 +35,30 @@ export class BatchThread implements BatchCompiler {
   #worker: Worker | undefined;
   #taken = 0;
 
-  /** Undefined where no processor is to spare, or V8 would not compile for speed. */
-  static start(processors = availableParallelism()): BatchThread | undefined {
-    return processors > 1 && canReadHints() ? new BatchThread() : undefined;
+  readonly archive: readonly KeptBatch[] | undefined;
+  readonly #folder: string | undefined;
+
+  /**
+   * Undefined where no processor is to spare, or V8 would not compile for speed. What it compiles is kept in `folder`,
+   * and what is there already can be used at once.
+   */
+  static start(folder?: string, processors = availableParallelism()): BatchThread | undefined {
+    return processors > 1 && canReadHints() ? new BatchThread(folder) : undefined;
   }
 
-  private constructor() {
+  private constructor(folder: string | undefined) {
+    this.#folder = folder;
+    this.archive = folder === undefined ? undefined : readArchive(folder);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#theirPort = port2;
     port1.unref();
   }
 
-  submit(bytes: Uint8Array<ArrayBuffer>): void {
+  submit(bytes: Uint8Array<ArrayBuffer>, regions: readonly (KeptRegion | undefined)[]): void {
     // Most machines of tests are gone before there is anything to compile.
     this.#worker ??= this.#begin();
-    this.#port.postMessage(bytes, [bytes.buffer]);
+    this.#port.postMessage({ bytes, regions } satisfies BatchOrder, [bytes.buffer]);
   }
 
   take(): WebAssembly.Module | undefined {
@@ -64,7 +81,7 @@ export class BatchThread implements BatchCompiler {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const answered = this.#answered.buffer as SharedArrayBuffer;
     const worker = new Worker(new URL(`./batch-worker.${extension}`, import.meta.url), {
-      workerData: { port: this.#theirPort, answered } satisfies BatchStart,
+      workerData: { port: this.#theirPort, answered, folder: this.#folder } satisfies BatchStart,
       transferList: [this.#theirPort],
       name: 'vivarium batches',
     });

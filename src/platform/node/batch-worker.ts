@@ -2,18 +2,21 @@
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
-import type { BatchAnswer, BatchStart } from './batch-thread.ts';
+import type { BatchAnswer, BatchOrder, BatchStart } from './batch-thread.ts';
+import { keepBatch } from './code-archive/archive-folder.ts';
 
 /** The guest comes first where there is one processor for both. */
 const NICENESS = 10;
 
-const { port, answered } = workerData as BatchStart;
+const { port, answered, folder } = workerData as BatchStart;
 const count = new Int32Array(answered);
 yieldToOthers();
 
-port.on('message', (bytes: Uint8Array<ArrayBuffer>) => {
-  port.postMessage(compile(bytes));
+port.on('message', ({ bytes, regions }: BatchOrder) => {
+  const answer = compile(bytes);
+  port.postMessage(answer);
   Atomics.add(count, 0, 1);
+  if (folder !== undefined && 'module' in answer) keepBatch(folder, regions, bytes, answer.module);
 });
 
 function compile(bytes: Uint8Array<ArrayBuffer>): BatchAnswer {

@@ -6,6 +6,8 @@ import { ControlBlock } from '../machine-thread/control-block.ts';
 import { type BoardMaker, MachineLoop } from '../machine-thread/machine-loop.ts';
 import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
 import { BatchThread } from './batch-thread.ts';
+import { archiveFolder } from './code-archive/archive-folder.ts';
+import { canKeepCode, prepareToKeepCode } from './code-archive/compiled-module.ts';
 import { readHints } from './compilation-hints.ts';
 import { openDisks } from './disk/open-disks.ts';
 import { openFolders } from './folder/mod.ts';
@@ -53,6 +55,13 @@ function tellOfRoom(): void {
   post({ kind: 'notice', text: "there is room on the host's disk again: the machine goes on" });
 }
 
+/** The folder of compiled code for a virtual processor with these features; undefined: none is kept. */
+function openArchive(features: string): string | undefined {
+  if (start.codeArchive === undefined || !canKeepCode()) return undefined;
+  prepareToKeepCode();
+  return archiveFolder(start.codeArchive, features);
+}
+
 readHints();
 const control = new ControlBlock(start.control);
 let isWaitingForRoom = false;
@@ -76,9 +85,9 @@ try {
       translator = TranslatorThread.start(place);
       return translator;
     },
-    openBatchCompiler: () => {
+    openBatchCompiler: (features) => {
       batches?.close();
-      batches = BatchThread.start();
+      batches = BatchThread.start(openArchive(features));
       return batches;
     },
     network: connectLink(start.network),

@@ -1,0 +1,139 @@
+/**
+ * Where compiled regions are kept between runs: a folder for each combination of translator, V8 and virtual processor,
+ * with a file for each batch. Whoever uses it finds a whole file or none; files that nobody used for long go first when
+ * all together become too large. All of it is a cache: where it fails, a machine is slower, nothing else.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { cachedDataVersionTag } from 'node:v8';
+import type { KeptBatch, KeptRegion } from '../../../engine/mod.ts';
+import { defaultCacheDirectory } from '../guest-cache.ts';
+import { batchFile, readBatchFile } from './archive-file.ts';
+import { machineCodeOf } from './compiled-module.ts';
+
+/** What all folders hold at most; bytes. */
+const MOST_BYTES = 256 * 2 ** 20;
+const SUFFIX = '.code';
+/** The layers that decide what a translation is. */
+const TRANSLATOR = ['engine', 'ir', 'wasm', 'x86'] as const;
+
+/** Where code is kept: in the directory that was named, or that the environment names, or in the cache. Undefined: nowhere. */
+export function codeArchiveDirectory(
+  named: string | undefined,
+  environment: NodeJS.ProcessEnv = process.env,
+): string | undefined {
+  const directory = named ?? (environment['VIVARIUM_CODE_ARCHIVE'] || undefined);
+  if (directory === 'none') return undefined;
+  return directory === undefined
+    ? join(defaultCacheDirectory(environment), 'code')
+    : resolve(directory);
+}
+
+/** The folder below `root` for the machine code that this process makes for a virtual processor with these features. */
+export function archiveFolder(root: string, features: string): string {
+  const sum = createHash('sha256');
+  sum.update(`${cachedDataVersionTag()} ${process.arch} ${features}`);
+  const source = join(import.meta.dirname, '../../..');
+  for (const layer of TRANSLATOR) {
+    const files = readdirSync(join(source, layer), { recursive: true, encoding: 'utf8' });
+    for (const file of files.sort()) {
+      if (!/(?<!\.test|\.d)\.[jt]s$/.test(file)) continue;
+      sum.update(file);
+      sum.update(readFileSync(join(source, layer, file)));
+    }
+  }
+  return join(root, sum.digest('hex').slice(0, 32));
+}
+
+/** The batches in `folder`, the oldest first. */
+export function readArchive(folder: string): KeptBatch[] {
+  const batches: KeptBatch[] = [];
+  for (const { path } of filesIn(folder).sort((left, right) => left.used - right.used)) {
+    const batch = readBatchFile(path);
+    if (batch === undefined) rmSync(path, { force: true });
+    else batches.push({ ...batch, load: () => loadUsed(path, batch) });
+  }
+  return batches;
+}
+
+function loadUsed(path: string, batch: KeptBatch): WebAssembly.Module | undefined {
+  const module = batch.load();
+  attempt(() => {
+    const now = new Date();
+    if (module === undefined) rmSync(path, { force: true });
+    else utimesSync(path, now, now);
+  });
+  return module;
+}
+
+/** Keeps a compiled module in `folder`, if that can be done. */
+export function keepBatch(
+  folder: string,
+  regions: readonly (KeptRegion | undefined)[],
+  bytes: Uint8Array<ArrayBuffer>,
+  module: WebAssembly.Module,
+): void {
+  attempt(() => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const path = join(folder, `${randomUUID()}${SUFFIX}`);
+    const temporary = `${path}.tmp`;
+    try {
+      const contents = Buffer.concat(batchFile(regions, bytes, machineCodeOf(module)));
+      writeFileSync(temporary, contents, { mode: 0o600 });
+      renameSync(temporary, path);
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+    prune(dirname(folder));
+  });
+}
+
+/** Removes what was not used for the longest time, while all is too large, and folders that are empty. */
+function prune(root: string): void {
+  const folders = readdirSync(root).map((name) => join(root, name));
+  const files = folders.flatMap(filesIn).sort((left, right) => right.used - left.used);
+  let bytes = 0;
+  for (const { path, size } of files) {
+    bytes += size;
+    if (bytes > MOST_BYTES) rmSync(path, { force: true });
+  }
+  for (const folder of folders) {
+    const isLeft = files.some(({ path }) => basename(dirname(path)) === basename(folder));
+    if (!isLeft) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function filesIn(folder: string): { path: string; size: number; used: number }[] {
+  let names: string[] = [];
+  attempt(() => {
+    names = readdirSync(folder).filter((name) => name.endsWith(SUFFIX));
+  });
+  const files: { path: string; size: number; used: number }[] = [];
+  for (const name of names) {
+    attempt(() => {
+      const path = join(folder, name);
+      const { size, mtimeMs } = statSync(path);
+      files.push({ path, size, used: mtimeMs });
+    });
+  }
+  return files;
+}
+
+/** Another process may have been faster, or the disk be full. */
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+  }
+}
