@@ -38,6 +38,9 @@ const LATE_SAMPLE_INSTRUCTIONS = 64;
 /** While samples find translated code, slices grow up to this. */
 const LONG_SLICE_INSTRUCTIONS = 65_536;
 
+/** So many handlers that no earlier run had are worth compiling all of them for later runs. */
+const UNKEPT_HANDLERS = 64;
+
 export interface InterpOptions {
   /** translate hot code; undefined runs handlers alone */
   readonly regions?: Partial<RegionPolicy> | undefined;
@@ -68,6 +71,7 @@ export class InterpVcpu extends BaseVcpu {
   /** what is left of the present `run`, in bytes of records */
   #left = 0;
   readonly #regions: RegionCache | undefined;
+  readonly #batchCompiler: BatchCompiler | undefined;
   readonly #profiles: JumpProfiles;
   readonly #accesses = new AccessSamples();
   readonly #trace: RegionTrace | undefined;
@@ -131,7 +135,7 @@ export class InterpVcpu extends BaseVcpu {
       compileRoutines(helpers, pool.memory, memoryPages, this.state.base),
     );
     const mmu = this.mmu;
-    const place = { memory: pool.memory, memoryPages, shared: true, helpers: signatures };
+    const place = { memory: pool.memory, shared: true, helpers: signatures };
     this.handlers = new HandlerSet(
       {
         ...place,
@@ -147,12 +151,14 @@ export class InterpVcpu extends BaseVcpu {
         },
       },
       usualShapes(table.encodings, (encoding) => this.#announced(encoding)),
+      options.batchCompiler?.handlers,
     );
     this.cache = new CodeCache(pool, host.memory, this.decoder, this.handlers);
     this.cache.onCodeFrame = (frame) => mmu.tlb.protectFrame(frame);
     this.#profiles = new JumpProfiles(pool);
     this.#now = options.now ?? (() => 0);
     const { workshop, batchCompiler } = options;
+    this.#batchCompiler = batchCompiler;
     this.#regions =
       options.regions === undefined
         ? undefined
@@ -625,7 +631,11 @@ export class InterpVcpu extends BaseVcpu {
   }
 
   rest(): void {
-    this.#regions?.rest();
+    if (this.#regions?.rest() === true) return;
+    const compiler = this.#batchCompiler;
+    if (compiler?.archive === undefined || this.handlers.unkept < UNKEPT_HANDLERS) return;
+    this.handlers.unkept = 0;
+    compiler.submitHandlers(this.handlers.surroundings, this.handlers.keys);
   }
 
   stats(): VcpuStats {

@@ -1,5 +1,12 @@
 export { ATTENTION, BaseVcpu } from './base-vcpu.ts';
 export type { CpuModel, FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
+export type { ModuleSurroundings } from './handlers/function-module.ts';
+export {
+  buildHandlerModule,
+  HandlerVariants,
+  handlerShape,
+  type KeptHandlers,
+} from './handlers/handler-module.ts';
 export { InterpVcpu } from './interp-vcpu.ts';
 export { ENGINE_POOL_BYTES } from './pool-bytes.ts';
 export { ReferenceVcpu } from './reference-vcpu.ts';

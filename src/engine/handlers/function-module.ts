@@ -1,10 +1,9 @@
 import { assert } from '../../util/mod.ts';
 import { ByteWriter, type FunctionCode, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
-import { type HelperSignature, importHelper } from './runtime.ts';
+import { type HelperSignature, importHelper, MOST_MEMORY_PAGES } from './runtime.ts';
 
 /** What the modules of a machine import. */
 export interface ModuleSurroundings {
-  readonly memoryPages: number;
   readonly shared: boolean;
   readonly helpers: ReadonlyMap<string, HelperSignature>;
 }
@@ -37,8 +36,7 @@ export function buildFunctionModule(
   at: number,
   emit: FunctionBody,
 ): NamedFunction & { readonly bytes: Uint8Array<ArrayBuffer> } {
-  const { memoryPages } = surroundings;
-  const { module, helper, handlerType, types } = beginModule(surroundings, memoryPages);
+  const { module, helper, handlerType, types } = beginModule(surroundings);
   const { name, code, global } = emit(helper, handlerType, types);
   module.addGlobal(global);
   module.addElements(at, [module.addFunction(handlerType, code, name)]);
@@ -47,19 +45,17 @@ export function buildFunctionModule(
 
 /** Functions of a batch: their globals have numbers of one byte. */
 export const MOST_IN_BATCH = 64;
-/** Pages of WebAssembly's memory that a machine has at most. */
-const MOST_PAGES = 65_536;
 
 /**
  * A module of functions that `buildFunctionModule` has made, to be compiled for speed. It exports them by their
- * numbers, and their globals by the same numbers behind `global`. It fits machines of any size.
+ * numbers, and their globals by the same numbers behind `global`.
  */
 export function buildBatchModule(
   surroundings: ModuleSurroundings,
   functions: readonly NamedFunction[],
 ): Uint8Array<ArrayBuffer> {
   assert(functions.length <= MOST_IN_BATCH, 'a batch is small');
-  const { module, helper, handlerType } = beginModule(surroundings, MOST_PAGES);
+  const { module, helper, handlerType } = beginModule(surroundings);
   // Imports come before functions.
   const moved = functions.map(({ name, code }, i) => ({ name, code: moveCode(code, helper, i) }));
   for (const [number, { name, code }] of moved.entries()) {
@@ -70,9 +66,9 @@ export function buildBatchModule(
 }
 
 /** A module with the types that all of these modules have, by the same numbers. */
-function beginModule({ shared, helpers }: ModuleSurroundings, mostPages: number) {
+function beginModule({ shared, helpers }: ModuleSurroundings) {
   const module = new ModuleWriter();
-  module.importMemory('vm', 'memory', 1, mostPages, shared);
+  module.importMemory('vm', 'memory', 1, MOST_MEMORY_PAGES, shared);
   module.importTable('vm', 'table', 1);
   const handlerType = module.type([I32, I32, I32, I32], [I32]);
   const types: RegionTypes = {

@@ -39,6 +39,9 @@ export const STORE_FLAGS = 8;
 /** Table index of what goes on after a helper that did not simply return: (pc, cursor, cpu, tlb, status) → exit. */
 export const AFTER_HELPER = 0;
 
+/** Pages of WebAssembly's memory that a machine has at most: modules fit machines of any size. */
+export const MOST_MEMORY_PAGES = 65_536;
+
 /** Names and types of what the runtime imports from TypeScript. */
 export interface HelperSignature {
   readonly params: readonly ('i32' | 'i64' | 'f32' | 'f64' | 'v128')[];
@@ -64,11 +67,10 @@ export function importHelper(
 /** Starts a module whose functions run over the machine's memory and table. */
 export function importRuntime(
   module: ModuleWriter,
-  memoryPages: number,
   shared: boolean,
   helpers: ReadonlyMap<string, HelperSignature>,
 ): { loadSlow: number; updateSlow: number; storeSlow: number; helper: (name: string) => number } {
-  module.importMemory('vm', 'memory', memoryPages, memoryPages, shared);
+  module.importMemory('vm', 'memory', 1, MOST_MEMORY_PAGES, shared);
   module.importTable('vm', 'table', 1);
   const slow = module.type([I32, I32, I32], [I32]);
   const loadSlow = module.importFunction('vm', 'loadSlow', slow);

@@ -1,5 +1,10 @@
 /** Regions that stay in use are compiled again, together and for speed, while the guest goes on. */
-import { buildBatchModule, type NamedFunction } from '../handlers/function-module.ts';
+import {
+  buildBatchModule,
+  type ModuleSurroundings,
+  type NamedFunction,
+} from '../handlers/function-module.ts';
+import type { KeptHandlers } from '../handlers/handler-module.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
 import type { KeptBatch, KeptRegion } from './archive.ts';
 import type { TablePlace } from './region-table.ts';
@@ -12,6 +17,10 @@ export interface BatchCompiler {
   submit(bytes: Uint8Array<ArrayBuffer>, regions: readonly (KeptRegion | undefined)[]): void;
   /** The module, when it is ready. Never waits. */
   take(): WebAssembly.Module | undefined;
+  /** handlers that it has kept */
+  readonly handlers?: KeptHandlers | undefined;
+  /** Asks that the handlers with these keys be compiled and kept for later runs. */
+  submitHandlers(surroundings: ModuleSurroundings, keys: Float64Array<ArrayBuffer>): void;
 }
 
 /** A region as it takes part. */
@@ -97,15 +106,20 @@ export class RegionBatches {
     else if (this.#waiting.length >= most || ++this.#samples >= patience) this.#orderWaiting();
   }
 
-  /** Called when the guest rests: what was translated at all will be wanted again in other runs. */
-  rest(): void {
-    if (this.#others.size < LEAST_AT_REST || !this.#isFree()) return;
+  /**
+   * Called when the guest rests: what was translated at all will be wanted again in other
+   * runs. False when there is nothing to do.
+   */
+  rest(): boolean {
+    if (!this.#isFree()) return true;
+    if (this.#others.size < LEAST_AT_REST) return false;
     // Code that has changed since, as a kernel's does while it starts, begins anew in the next run.
     const members = [...this.#others].filter(({ body }) => body !== undefined);
     members.sort((left, right) => right.seen - left.seen);
     members.length = Math.min(members.length, this.#policy.most);
     for (const member of members) this.#others.delete(member);
     this.#order(members);
+    return true;
   }
 
   /** Installs the batch that is ready; false while one is being compiled. */

@@ -395,9 +395,9 @@ export class RegionCache {
     return this.#free.length > 0 || this.#next < FIRST_REGION + REGION_SLOTS;
   }
 
-  /** Called when the guest rests. */
-  rest(): void {
-    this.#batches?.rest();
+  /** Called when the guest rests. True when there was something to do. */
+  rest(): boolean {
+    return this.#batches?.rest() === true;
   }
 
   // --- both kinds

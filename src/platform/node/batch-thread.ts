@@ -5,7 +5,13 @@ import {
   receiveMessageOnPort,
   Worker,
 } from 'node:worker_threads';
-import type { BatchCompiler, KeptBatch, KeptRegion } from '../../engine/mod.ts';
+import type {
+  BatchCompiler,
+  KeptBatch,
+  KeptHandlers,
+  KeptRegion,
+  ModuleSurroundings,
+} from '../../engine/mod.ts';
 import { readArchive } from './code-archive/archive-folder.ts';
 import { canReadHints } from './compilation-hints.ts';
 
@@ -19,10 +25,18 @@ export interface BatchStart {
 }
 
 /** What it is asked for. */
-export interface BatchOrder {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly regions: readonly (KeptRegion | undefined)[];
-}
+export type BatchOrder =
+  | {
+      readonly kind: 'regions';
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly regions: readonly (KeptRegion | undefined)[];
+    }
+  /** to be kept only: there is no answer */
+  | {
+      readonly kind: 'handlers';
+      readonly surroundings: ModuleSurroundings;
+      readonly keys: Float64Array<ArrayBuffer>;
+    };
 
 /** What it answers to the bytes of a module. */
 export type BatchAnswer = { readonly module: WebAssembly.Module } | { readonly failure: string };
@@ -36,6 +50,7 @@ export class BatchThread implements BatchCompiler {
   #taken = 0;
 
   readonly archive: readonly KeptBatch[] | undefined;
+  readonly handlers: KeptHandlers | undefined;
   readonly #folder: string | undefined;
 
   /**
@@ -48,7 +63,9 @@ export class BatchThread implements BatchCompiler {
 
   private constructor(folder: string | undefined) {
     this.#folder = folder;
-    this.archive = folder === undefined ? undefined : readArchive(folder);
+    const archive = folder === undefined ? undefined : readArchive(folder);
+    this.archive = archive?.batches;
+    this.handlers = archive?.handlers;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#theirPort = port2;
@@ -56,9 +73,17 @@ export class BatchThread implements BatchCompiler {
   }
 
   submit(bytes: Uint8Array<ArrayBuffer>, regions: readonly (KeptRegion | undefined)[]): void {
+    this.#post({ kind: 'regions', bytes, regions }, [bytes.buffer]);
+  }
+
+  submitHandlers({ shared, helpers }: ModuleSurroundings, keys: Float64Array<ArrayBuffer>): void {
+    this.#post({ kind: 'handlers', surroundings: { shared, helpers }, keys });
+  }
+
+  #post(order: BatchOrder, moved: ArrayBuffer[] = []): void {
     // Most machines of tests are gone before there is anything to compile.
     this.#worker ??= this.#begin();
-    this.#port.postMessage({ bytes, regions } satisfies BatchOrder, [bytes.buffer]);
+    this.#port.postMessage(order, moved);
   }
 
   take(): WebAssembly.Module | undefined {

@@ -1,9 +1,11 @@
-/** The entry of a machine's thread for batches in Node: compiles modules as they come. */
+/** The entry of a machine's thread for batches in Node: compiles modules as they come, and keeps them. */
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
+import { buildHandlerModule, HandlerVariants, handlerShape } from '../../engine/mod.ts';
+import { buildOpcodeTable, instructions } from '../../x86/mod.ts';
 import type { BatchAnswer, BatchOrder, BatchStart } from './batch-thread.ts';
-import { keepBatch } from './code-archive/archive-folder.ts';
+import { keepModule } from './code-archive/archive-folder.ts';
 
 /** The guest comes first where there is one processor for both. */
 const NICENESS = 10;
@@ -12,11 +14,17 @@ const { port, answered, folder } = workerData as BatchStart;
 const count = new Int32Array(answered);
 yieldToOthers();
 
-port.on('message', ({ bytes, regions }: BatchOrder) => {
+port.on('message', (order: BatchOrder) => {
+  if (order.kind === 'handlers') {
+    keepHandlers(order);
+    return;
+  }
+  const { kind, bytes, regions } = order;
   const answer = compile(bytes);
   port.postMessage(answer);
   Atomics.add(count, 0, 1);
-  if (folder !== undefined && 'module' in answer) keepBatch(folder, regions, bytes, answer.module);
+  if (folder !== undefined && 'module' in answer)
+    keepModule(folder, { kind, regions }, bytes, answer.module);
 });
 
 function compile(bytes: Uint8Array<ArrayBuffer>): BatchAnswer {
@@ -25,6 +33,19 @@ function compile(bytes: Uint8Array<ArrayBuffer>): BatchAnswer {
   } catch (error) {
     return { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
+}
+
+function keepHandlers({
+  kind,
+  surroundings,
+  keys,
+}: Extract<BatchOrder, { kind: 'handlers' }>): void {
+  if (folder === undefined) return;
+  const { encodings } = buildOpcodeTable(instructions);
+  const shapes = [...keys].map((key) => handlerShape(key, encodings));
+  const made = buildHandlerModule(surroundings, shapes, new HandlerVariants(), true);
+  const description = { kind, keys: made.keys, indexes: made.indexes };
+  keepModule(folder, description, made.bytes, new WebAssembly.Module(made.bytes));
 }
 
 /** Linux has priorities for each thread. */

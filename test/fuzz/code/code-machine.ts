@@ -92,6 +92,8 @@ export class SlowBatchCompiler implements BatchCompiler {
     this.#bytes = bytes;
   }
 
+  submitHandlers(): void {}
+
   take(): WebAssembly.Module | undefined {
     if (this.#bytes === undefined || this.#asked++ % 2 === 0) return undefined;
     const module = new WebAssembly.Module(this.#bytes);

@@ -1,5 +1,5 @@
 /**
- * A batch of compiled regions as a file:
+ * Compiled regions, or handlers, as a file:
  *
  *   +0   8 bytes "VIVCODE1"
  *   +8   u32 bytes of the description, of the module, and of its machine code
@@ -12,7 +12,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
-import type { KeptBatch, KeptRegion } from '../../../engine/mod.ts';
+import type { KeptBatch, KeptHandlers } from '../../../engine/mod.ts';
 import { moduleOf } from './compiled-module.ts';
 
 const MAGIC = Buffer.from('VIVCODE1');
@@ -20,15 +20,31 @@ const HEAD = { sizes: 8, descriptionHash: 20, codeHash: 52, bytes: 84 } as const
 /** No description is larger. */
 const MOST_DESCRIPTION = 16 * 2 ** 20;
 
-type Regions = readonly (KeptRegion | undefined)[];
+/** What a module is. */
+export type Description =
+  | { readonly kind: 'regions'; readonly regions: KeptBatch['regions'] }
+  | {
+      readonly kind: 'handlers';
+      readonly keys: KeptHandlers['keys'];
+      readonly indexes: KeptHandlers['indexes'];
+    };
+
+/** A file of the archive: its code waits until it is wanted. */
+export interface ArchiveFile {
+  readonly description: Description;
+  /** of the module */
+  readonly bytes: number;
+  /** The module; undefined when it cannot be had any more. */
+  load(): WebAssembly.Module | undefined;
+}
 
 /** The contents of a file. */
-export function batchFile(
-  regions: Regions,
+export function archiveFile(
+  what: Description,
   module: Uint8Array<ArrayBuffer>,
   code: Uint8Array<ArrayBuffer>,
 ): Uint8Array[] {
-  const description = serialize(regions);
+  const description = serialize(what);
   const head = Buffer.alloc(HEAD.bytes);
   MAGIC.copy(head);
   for (const [i, part] of [description, module, code].entries())
@@ -38,12 +54,15 @@ export function batchFile(
   return [head, description, module, code];
 }
 
-/** Reads what a file holds; its code waits until it is wanted. Undefined if that is not a batch. */
-export function readBatchFile(path: string): KeptBatch | undefined {
+/** Reads what a file holds. Undefined if it is not one of ours, or damaged. */
+export function readArchiveFile(path: string): ArchiveFile | undefined {
   try {
     const { description, moduleBytes } = readDescription(path);
-    const regions = deserialize(description) as Regions;
-    return { regions, bytes: moduleBytes, load: () => loadModule(path) };
+    return {
+      description: deserialize(description) as Description,
+      bytes: moduleBytes,
+      load: () => loadModule(path),
+    };
   } catch {
     return undefined;
   }
@@ -85,7 +104,7 @@ function sizesOf(head: Buffer): {
   moduleBytes: number;
   codeBytes: number;
 } {
-  if (!head.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('not a batch');
+  if (!head.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('not ours');
   const descriptionBytes = head.readUInt32LE(HEAD.sizes);
   if (descriptionBytes > MOST_DESCRIPTION) throw new Error('damaged');
   return {

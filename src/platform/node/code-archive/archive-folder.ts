@@ -1,6 +1,6 @@
 /**
- * Where compiled regions are kept between runs: a folder for each combination of translator, V8 and virtual processor,
- * with a file for each batch. Whoever uses it finds a whole file or none; files that nobody used for long go first when
+ * Where compiled regions and handlers are kept between runs: a folder for each combination of translator, V8 and virtual
+ * processor, with a file for each batch of regions, and one for the handlers. Whoever uses it finds a whole file or none; files that nobody used for long go first when
  * all together become too large. All of it is a cache: where it fails, a machine is slower, nothing else.
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -16,9 +16,14 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
-import type { KeptBatch, KeptRegion } from '../../../engine/mod.ts';
+import type { KeptBatch, KeptHandlers } from '../../../engine/mod.ts';
 import { defaultCacheDirectory } from '../guest-cache.ts';
-import { batchFile, readBatchFile } from './archive-file.ts';
+import {
+  type ArchiveFile,
+  archiveFile,
+  type Description,
+  readArchiveFile,
+} from './archive-file.ts';
 import { machineCodeOf } from './compiled-module.ts';
 
 /** What all folders hold at most; bytes. */
@@ -55,19 +60,26 @@ export function archiveFolder(root: string, features: string): string {
   return join(root, sum.digest('hex').slice(0, 32));
 }
 
-/** The batches in `folder`, the oldest first. */
-export function readArchive(folder: string): KeptBatch[] {
+/** What `folder` holds: batches of regions, and handlers if there are any. */
+export function readArchive(folder: string): { batches: KeptBatch[]; handlers?: KeptHandlers } {
   const batches: KeptBatch[] = [];
+  let handlers: KeptHandlers | undefined;
   for (const { path } of filesIn(folder).sort((left, right) => left.used - right.used)) {
-    const batch = readBatchFile(path);
-    if (batch === undefined) rmSync(path, { force: true });
-    else batches.push({ ...batch, load: () => loadUsed(path, batch) });
+    const file = readArchiveFile(path);
+    if (file === undefined) {
+      attempt(() => rmSync(path, { force: true }));
+      continue;
+    }
+    const { description, bytes } = file;
+    const load = () => loadUsed(path, file);
+    if (description.kind === 'regions') batches.push({ regions: description.regions, bytes, load });
+    else handlers = { ...description, bytes, load };
   }
-  return batches;
+  return handlers === undefined ? { batches } : { batches, handlers };
 }
 
-function loadUsed(path: string, batch: KeptBatch): WebAssembly.Module | undefined {
-  const module = batch.load();
+function loadUsed(path: string, file: ArchiveFile): WebAssembly.Module | undefined {
+  const module = file.load();
   attempt(() => {
     const now = new Date();
     if (module === undefined) rmSync(path, { force: true });
@@ -76,19 +88,20 @@ function loadUsed(path: string, batch: KeptBatch): WebAssembly.Module | undefine
   return module;
 }
 
-/** Keeps a compiled module in `folder`, if that can be done. */
-export function keepBatch(
+/** Keeps a compiled module in `folder`, if that can be done. Of handlers only the last are kept. */
+export function keepModule(
   folder: string,
-  regions: readonly (KeptRegion | undefined)[],
+  description: Description,
   bytes: Uint8Array<ArrayBuffer>,
   module: WebAssembly.Module,
 ): void {
   attempt(() => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, `${randomUUID()}${SUFFIX}`);
-    const temporary = `${path}.tmp`;
+    const name = description.kind === 'handlers' ? 'handlers' : randomUUID();
+    const path = join(folder, `${name}${SUFFIX}`);
+    const temporary = join(folder, `${randomUUID()}.tmp`);
     try {
-      const contents = Buffer.concat(batchFile(regions, bytes, machineCodeOf(module)));
+      const contents = Buffer.concat(archiveFile(description, bytes, machineCodeOf(module)));
       writeFileSync(temporary, contents, { mode: 0o600 });
       renameSync(temporary, path);
     } finally {
