@@ -64,8 +64,11 @@ export class CodeCache {
   ownHandler: (index: number) => number = (index) => index;
   /** told which bytes of a frame changed */
   onInvalidate: (frame: number, offset: number, bytes: number) => void = () => {};
-  /** told of every instruction that was decoded, by its place in its page; guards come before it */
-  onDecoded: ((page: CodePage, offset: number, record: number) => void) | undefined;
+  /**
+   * Told of every instruction that was decoded and has no guard, by its place in its page. True: something else will run
+   * from there on, so that nothing behind it is decoded now.
+   */
+  onDecoded: ((page: CodePage, offset: number, record: number) => boolean) | undefined;
   /** told when everything was dropped */
   onFlush: () => void = () => {};
   decoded = 0;
@@ -208,11 +211,11 @@ export class CodeCache {
       decoder.rebase(at);
       this.#write(record, at, mode);
       this.decoded++;
-      if (guard === 0) this.onDecoded?.(page, at, record);
+      const isTaken = guard === 0 && this.onDecoded?.(page, at, record) === true;
       record += RECORD.bytes;
       at += decoder.length;
       if (decoder.encoding.attributes.has('ends')) break;
-      if (guard !== 0) {
+      if (guard !== 0 || isTaken) {
         this.#pseudo(record, PSEUDO.next, at, 0);
         record += RECORD.bytes;
         break;

@@ -631,7 +631,7 @@ export class InterpVcpu extends BaseVcpu {
   }
 
   rest(): void {
-    if (this.#regions?.rest() === true) return;
+    if (this.#regions?.rest(this.#now) === true) return;
     const compiler = this.#batchCompiler;
     if (compiler?.archive === undefined || this.handlers.unkept < UNKEPT_HANDLERS) return;
     this.handlers.unkept = 0;

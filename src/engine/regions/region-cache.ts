@@ -22,6 +22,9 @@ const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
 const PROFILE_EXITS = 200;
+/** At rest, what was seen this often is translated for later runs, so many pieces at a time. */
+const HEAT_AT_REST = 2;
+const MOST_AT_REST = 4;
 /** Regions that a workshop is asked for at a time. */
 const MOST_ORDERS = 64;
 
@@ -50,10 +53,19 @@ export const EAGER_POLICY: Partial<RegionPolicy> = { heat: 1, heatEach: 0, eager
 /** What differs where translating takes little of the guest's time. */
 const ORDERED: Partial<RegionPolicy> = { heatEach: 0.15 };
 
+/** A place that a sample found. */
+interface SampledPlace {
+  readonly offset: number;
+  readonly record: number;
+  readonly source: () => CodeSource;
+}
+
 /** Samples seen of a piece of code since it was last translated, and how many are wanted. */
 interface Heat {
   seen: number;
   wanted: number;
+  /** the last of them, where code is kept for later runs */
+  place?: SampledPlace | undefined;
 }
 
 /** What it takes to install a region. */
@@ -153,8 +165,8 @@ export class RegionCache {
   }
 
   /**
-   * Execution was seen at `record`, whose instruction lies `offset` bytes into its page; `weight` says how much of it the sample stands for, `isEntry` that execution has just come
-   * there from another region. True when a region is installed there; `source` is asked for only when one is to be made.
+   * Execution was seen at `record`, whose instruction lies `offset` bytes into its page; `weight` says how much of it the
+   * sample stands for, `isEntry` that execution has just come there from another region. True when a region is installed there; `source` is asked for only when one is to be made.
    */
   sample(
     { map, frame }: CodePage,
@@ -173,7 +185,11 @@ export class RegionCache {
         return true;
       }
       this.#drop(present);
-      return this.#make(offset, record, source(), now, present.facts.generation + 1, undefined);
+      const generation = present.facts.generation + 1;
+      return (
+        this.#adopt(offset, record, source(), generation) ||
+        this.#make(offset, record, source(), now, generation, undefined)
+      );
     }
     const isAdopted =
       this.#candidates(frame, offset).length > 0 && this.#adopt(offset, record, source());
@@ -185,6 +201,7 @@ export class RegionCache {
       this.#heat.set(chunk, heat);
     }
     heat.seen += weight;
+    if (this.#archive !== undefined) heat.place = { offset, record, source };
     return heat.seen >= heat.wanted && this.#make(offset, record, source(), now, 0, heat);
   }
 
@@ -328,9 +345,10 @@ export class RegionCache {
 
   // --- regions of the archive
 
-  #decoded(page: CodePage, offset: number, record: number): void {
-    if (page.mode.bits !== 64 || this.#candidates(page.frame, offset).length === 0) return;
+  #decoded(page: CodePage, offset: number, record: number): boolean {
+    if (page.mode.bits !== 64 || this.#candidates(page.frame, offset).length === 0) return false;
     this.#finds.push({ page, offset, record });
+    return true;
   }
 
   #candidates(frame: number, offset: number): readonly ArchivedRegion[] {
@@ -352,13 +370,16 @@ export class RegionCache {
     this.compileSeconds += (now() - start) / 1e9;
   }
 
-  /** Installs a region of the archive that begins at `record`, if there is one whose code is all there. */
-  #adopt(offset: number, record: number, source: CodeSource): boolean {
+  /**
+   * Installs a region of the archive that begins at `record`, if there is one whose code is all there, and which was made
+   * so often at least.
+   */
+  #adopt(offset: number, record: number, source: CodeSource, generation = 0): boolean {
     if (this.#regions.has(record) || source.mode.bits !== 64) return false;
+    if (!this.#isOwn(record)) return false;
     const handler = this.#words[record >> 2] as number;
-    if (handler < FIRST_HANDLER || handler >= FIRST_REGION) return false;
     for (const { kept, use } of this.#candidates(source.anyFrame(0), offset)) {
-      const ranges = findCode(kept, source);
+      const ranges = kept.generation < generation ? undefined : findCode(kept, source);
       if (ranges === undefined) continue;
       if (!this.#tables.hasRoom || !this.#hasSlot) return false;
       const words = this.#words;
@@ -396,8 +417,28 @@ export class RegionCache {
   }
 
   /** Called when the guest rests. True when there was something to do. */
-  rest(): boolean {
-    return this.#batches?.rest() === true;
+  rest(now: () => number): boolean {
+    if (this.#archive === undefined) return false;
+    return this.#makeAtRest(now) || this.#batches?.rest() === true;
+  }
+
+  /** What was seen too seldom to be translated so far, later runs shall find in the archive. */
+  #makeAtRest(now: () => number): boolean {
+    let made = 0;
+    for (const heat of this.#heat.values()) {
+      if (heat.place === undefined || heat.seen < HEAT_AT_REST) continue;
+      if (++made > MOST_AT_REST) return true;
+      const { offset, record, source } = heat.place;
+      Object.assign(heat, { seen: 0, wanted: this.#policy.heat, place: undefined });
+      if (this.#isOwn(record)) this.#make(offset, record, source(), now, 0, undefined);
+    }
+    return made > 0;
+  }
+
+  /** Whether `record` leads to its own handler. */
+  #isOwn(record: number): boolean {
+    const handler = this.#words[record >> 2] as number;
+    return handler >= FIRST_HANDLER && handler < FIRST_REGION;
   }
 
   // --- both kinds
