@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { prepareMachineThread } from '../platform/node/thread/mod.ts';
 import { VivariumError } from '../util/mod.ts';
 import { addDiskCommand } from './disk/command.ts';
 import { addGuestCommands } from './guest/command.ts';
@@ -51,6 +52,7 @@ export async function runProgram(arguments_: string[], settings: RunSettings): P
     if (image !== undefined && given.kernel !== undefined) {
       throw new VivariumError('option-invalid', 'name either IMAGE or --kernel, not both');
     }
+    if (given.detach !== true) prepareMachineThread();
     // What follows needs the whole machine; other commands start faster without it.
     const [{ optionsOfImage }, { run }] = await Promise.all([
       import('./image.ts'),

@@ -13,6 +13,7 @@ import {
   codeArchiveDirectory,
   type MachineThread,
   type NetworkThread,
+  prepareMachineThread,
   startMachineThread,
   startNetworkThread,
   startVsockThread,
@@ -127,6 +128,7 @@ export class Machine implements AsyncDisposable {
     network: CheckedNetwork | undefined,
     imageLock: ImageLock,
   ): Promise<Machine> {
+    prepareMachineThread();
     const config = await buildConfig(checked, network);
     const control = new ControlBlock();
     const failure = Promise.withResolvers<Error>();

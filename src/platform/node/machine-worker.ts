@@ -1,5 +1,5 @@
 /** The entry of a machine's worker thread in Node: owns the board until the machine ends. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { RingLink } from '../../net/mod.ts';
 import { VivariumError } from '../../util/mod.ts';
 import { ControlBlock } from '../machine-thread/control-block.ts';
@@ -15,10 +15,14 @@ import { Doorbell } from './network/doorbell.ts';
 import { TranslatorThread } from './translator-thread.ts';
 
 const ROOM_POLL_MILLISECONDS = 500;
-const start = workerData as MachineStart;
+
+const user = parentPort as MessagePort;
+/** The product's board, loaded while the machine is not described yet. */
+const product = import(`../../machine/mod.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`);
+const start = await new Promise<MachineStart>((resolve) => user.once('message', resolve));
 
 function post(message: MachineMessage): void {
-  parentPort?.postMessage(message, message.kind === 'output' ? [message.bytes.buffer] : []);
+  user.postMessage(message, message.kind === 'output' ? [message.bytes.buffer] : []);
 }
 
 function cpuSeconds(): number {
@@ -34,8 +38,7 @@ function connectLink(memory: MachineStart['network']): RingLink | undefined {
 }
 
 async function loadBoard(): Promise<BoardMaker> {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const module = await import(start.boardModule ?? `../../machine/mod.${extension}`);
+  const module = await (start.boardModule === undefined ? product : import(start.boardModule));
   return module.Board;
 }
 

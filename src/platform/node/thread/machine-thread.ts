@@ -1,10 +1,29 @@
 import { Worker } from 'node:worker_threads';
-import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
+import type { MachineMessage, MachineStart } from '../../machine-thread/messages.ts';
 
 /** A machine's worker thread, seen from the thread that serves its user. */
 export interface MachineThread {
   /** Ends the thread wherever it is. */
   terminate(): Promise<void>;
+}
+
+/** A thread that loads a machine's program while its user still finds out what it is to run. */
+let prepared: Worker | undefined;
+
+/** Begins a thread for the machine that is started next. */
+export function prepareMachineThread(): void {
+  prepared ??= openThread();
+}
+
+function openThread(): Worker {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const worker = new Worker(new URL(`../machine-worker.${extension}`, import.meta.url), {
+    name: 'vivarium machine',
+    // Standard output belongs to the guest; whatever the thread may print is ours.
+    stdout: true,
+  });
+  worker.unref();
+  return worker;
 }
 
 /**
@@ -16,14 +35,10 @@ export function startMachineThread(
   start: MachineStart,
   receive: (message: MachineMessage) => void,
 ): MachineThread {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./machine-worker.${extension}`, import.meta.url), {
-    workerData: start,
-    transferList: movable(start),
-    name: 'vivarium machine',
-    // Standard output belongs to the guest; whatever the thread may print is ours.
-    stdout: true,
-  });
+  const worker = prepared ?? openThread();
+  prepared = undefined;
+  worker.ref();
+  worker.postMessage(start, movable(start));
   let hasEnded = false;
   const deliver = (message: MachineMessage) => {
     if (hasEnded) return;

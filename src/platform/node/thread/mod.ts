@@ -1,0 +1,5 @@
+export {
+  type MachineThread,
+  prepareMachineThread,
+  startMachineThread,
+} from './machine-thread.ts';
