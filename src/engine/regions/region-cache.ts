@@ -22,9 +22,9 @@ const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
 const PROFILE_EXITS = 200;
-/** At rest, what was seen this often is translated for later runs, so many pieces at a time. */
+/** At rest, what was seen this often is translated for later runs, for so long at a time. */
 const HEAT_AT_REST = 2;
-const MOST_AT_REST = 4;
+const REST_NANOSECONDS = 10e6;
 /** Regions that a workshop is asked for at a time. */
 const MOST_ORDERS = 64;
 
@@ -419,20 +419,23 @@ export class RegionCache {
   /** Called when the guest rests. True when there was something to do. */
   rest(now: () => number): boolean {
     if (this.#archive === undefined) return false;
-    return this.#makeAtRest(now) || this.#batches?.rest() === true;
+    const isCompiling = this.#batches?.rest() === true;
+    return this.#makeAtRest(now) || isCompiling;
   }
 
   /** What was seen too seldom to be translated so far, later runs shall find in the archive. */
   #makeAtRest(now: () => number): boolean {
-    let made = 0;
+    const end = now() + REST_NANOSECONDS;
+    let isBusy = false;
     for (const heat of this.#heat.values()) {
       if (heat.place === undefined || heat.seen < HEAT_AT_REST) continue;
-      if (++made > MOST_AT_REST) return true;
+      if (now() > end) return true;
+      isBusy = true;
       const { offset, record, source } = heat.place;
       Object.assign(heat, { seen: 0, wanted: this.#policy.heat, place: undefined });
       if (this.#isOwn(record)) this.#make(offset, record, source(), now, 0, undefined);
     }
-    return made > 0;
+    return isBusy;
   }
 
   /** Whether `record` leads to its own handler. */

@@ -18,13 +18,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import type { KeptBatch, KeptHandlers } from '../../../engine/mod.ts';
 import { defaultCacheDirectory } from '../guest-cache.ts';
-import {
-  type ArchiveFile,
-  archiveFile,
-  type Description,
-  readArchiveFile,
-} from './archive-file.ts';
+import { type ArchiveFile, archiveFile, readArchiveFile } from './archive-file.ts';
 import { machineCodeOf } from './compiled-module.ts';
+import type { Description } from './description.ts';
 
 /** What all folders hold at most; bytes. */
 const MOST_BYTES = 256 * 2 ** 20;
@@ -101,7 +97,7 @@ export function keepModule(
     const path = join(folder, `${name}${SUFFIX}`);
     const temporary = join(folder, `${randomUUID()}.tmp`);
     try {
-      const contents = Buffer.concat(archiveFile(description, bytes, machineCodeOf(module)));
+      const contents = archiveFile(description, bytes, machineCodeOf(module));
       writeFileSync(temporary, contents, { mode: 0o600 });
       renameSync(temporary, path);
     } finally {

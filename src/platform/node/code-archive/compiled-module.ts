@@ -41,10 +41,10 @@ export function machineCodeOf(module: WebAssembly.Module): Uint8Array<ArrayBuffe
   return new Uint8Array(openRuntime().serialize(module));
 }
 
-/** The module of `bytes`, whose machine code is `code`; undefined where that does not fit. */
+/** The module of `bytes`, whose machine code is `code`, all of its buffer; undefined where that does not fit. */
 export function moduleOf(
   code: Uint8Array<ArrayBuffer>,
   bytes: Uint8Array<ArrayBuffer>,
 ): WebAssembly.Module | undefined {
-  return openRuntime().deserialize(code.slice().buffer, bytes);
+  return openRuntime().deserialize(code.buffer, bytes);
 }
