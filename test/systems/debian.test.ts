@@ -17,6 +17,16 @@ const PACKAGES =
 /** Seconds that the guest may take to start, on a host that has much else to do. */
 const BOOT_SECONDS = 900;
 const MACHINE = 'debian-test';
+/** Two more machines of the same image, on a switch. */
+const SERVER = { name: 'debian-server', address: '10.77.0.1' };
+const CLIENT = { name: 'debian-client', address: '10.77.0.2' };
+
+const MIB = 2 ** 20;
+/** Seconds that two machines may take to start, and for everything they do then. */
+const PAIR_SECONDS = BOOT_SECONDS + 900;
+const IPERF_MIB = 256;
+/** What TCP may hold when iperf3 stops: of the sender 4 MiB, of the receiver 6 (tcp(7), tcp_wmem and tcp_rmem). */
+const UNDER_WAY_MIB = 10;
 
 /** Disks beside that of the system, by their serial numbers. */
 const DISKS = [
@@ -56,7 +66,7 @@ describe('a Debian system that viv image build made', { skip, timeout: 5_300_000
     process.env['XDG_STATE_HOME'] = join(place, 'state');
   });
   after(async () => {
-    await viv(['rm', '--force', MACHINE]);
+    await viv(['rm', '--force', MACHINE, SERVER.name, CLIENT.name]);
     server?.kill();
     git?.[Symbol.dispose]();
     if (stateBefore === undefined) delete process.env['XDG_STATE_HOME'];
@@ -65,8 +75,8 @@ describe('a Debian system that viv image build made', { skip, timeout: 5_300_000
   });
 
   /** Runs a shell script in the guest, which is to end well; returns what it printed. */
-  async function inGuest(script: string): Promise<string> {
-    const arguments_ = ['exec', '--wait', String(BOOT_SECONDS), MACHINE, 'sh', '-es'];
+  async function inGuest(script: string, machine = MACHINE): Promise<string> {
+    const arguments_ = ['exec', '--wait', String(BOOT_SECONDS), machine, 'sh', '-es'];
     const { code, stdout, stderr } = await viv(arguments_, script);
     assert.equal(code, 0, stdout + stderr);
     return stdout;
@@ -111,6 +121,10 @@ describe('a Debian system that viv image build made', { skip, timeout: 5_300_000
     assert.ok(bytes.equals(input), 'what came back is what was sent');
     assert.equal((await viv(['exec', MACHINE, 'sh', '-c', 'kill -9 $$'])).code, 137);
     assert.equal((await viv(['shell', MACHINE], 'exit 5\n')).code, 5);
+  });
+
+  test('does not wait for names that nobody has', async () => {
+    assert.equal(await inGuest('timeout 3 getent ahosts UNKNOWN || echo "$?"'), '2\n');
   });
 
   test('costs next to nothing while it is idle', async () => {
@@ -258,6 +272,46 @@ cd repository; git fsck --full 2>/dev/null; git rev-parse HEAD; git status --sho
     assert.equal(String(kept.stdout), 'kept\n');
     for (const { file } of DISKS.filter((disk) => disk.file.endsWith('qcow2'))) {
       assert.equal((await viv(['disk', 'check', join(place, file)])).code, 0);
+    }
+  });
+
+  test('iperf3 runs both ways between two machines of its image, on a switch', {
+    timeout: PAIR_SECONDS * 1000,
+  }, async () => {
+    for (const { name } of [SERVER, CLIENT]) {
+      const machine = ['--name', name, '--net', 'switch:lan', `${image},snapshot`];
+      const { code, stderr } = await viv(['run', '-d', ...machine]);
+      assert.equal(code, 0, stderr);
+    }
+    await Promise.all(
+      [SERVER, CLIENT].map(({ name, address }) =>
+        // networkd, which asks DHCP in vain, removes what was set before it took charge of the card.
+        inGuest(
+          `until card=$(networkctl --no-legend | awk '$5 == "configuring" { print $2 }' | grep .)
+do sleep 0.2; done
+ip addr add ${address}/24 dev "$card"`,
+          name,
+        ),
+      ),
+    );
+    await inGuest(
+      'iperf3 -s -D; until ss -Htln sport = :5201 | grep -q .; do sleep 0.2; done',
+      SERVER.name,
+    );
+    for (const option of ['', '-R']) {
+      const client = `iperf3 -c ${SERVER.address} -n ${IPERF_MIB}M -J ${option}`;
+      const said = JSON.parse(await inGuest(`timeout 600 ${client}`, CLIENT.name));
+      assert.equal(said.error, undefined);
+      const { sum_sent: sent, sum_received: received } = said.end;
+      console.log(`  ${(received.bits_per_second / 8 / MIB).toFixed(1)} MiB a second`);
+      assert.ok(received.bits_per_second > 0);
+      assert.ok(sent.bytes >= IPERF_MIB * MIB, `${sent.bytes} bytes`);
+      const underWay = sent.bytes - received.bytes;
+      assert.ok(underWay >= 0 && underWay <= UNDER_WAY_MIB * MIB, `${underWay} bytes under way`);
+    }
+    for (const { name } of [SERVER, CLIENT]) {
+      assert.equal(await inGuest('dmesg -l emerg,alert,crit,err', name), '');
+      assert.equal((await viv(['stop', '--timeout', '300', name])).code, 0);
     }
   });
 });
