@@ -22,8 +22,10 @@ const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
 const PROFILE_EXITS = 200;
-/** At rest, what was seen this often is translated for later runs, for so long at a time. */
-const HEAT_AT_REST = 2;
+/** At rest, what was seen this often is translated for later runs, so much of it, and for so long at a time. */
+const HEAT_AT_REST = 3;
+const INSTRUCTIONS_AT_REST = 60;
+const AT_REST: Heat = { seen: 0, wanted: 0 };
 const REST_NANOSECONDS = 10e6;
 /** Regions that a workshop is asked for at a time. */
 const MOST_ORDERS = 64;
@@ -145,10 +147,10 @@ export class RegionCache {
     this.#words = pool.words;
     this.#policy =
       this.#workshop === undefined || policy.eager ? policy : { ...policy, ...ORDERED };
-    const archive = policy.eager ? undefined : batchCompiler?.archive;
+    const archive = batchCompiler?.archive;
     this.#archive = archive && new CodeArchive(archive, handlers);
     this.#bytes = pool.bytes;
-    if (this.#archive !== undefined && archive !== undefined && archive.length > 0)
+    if (archive !== undefined && archive.length > 0)
       cache.onDecoded = (page, offset, record) => this.#decoded(page, offset, record);
     cache.ownHandler = (index) => this.#own.get(index) ?? index;
     cache.onInvalidate = (frame, offset, bytes) => this.#invalidate(frame, offset, bytes);
@@ -241,6 +243,8 @@ export class RegionCache {
     const frame = source.frame(0);
     const leavesOut = this.#leavesOut(frame, offset);
     if (heat === undefined || policy.eager) return discover(source, offset, policy, leavesOut);
+    if (heat === AT_REST)
+      return discover(source, offset, { ...policy, instructions: INSTRUCTIONS_AT_REST }, leavesOut);
     const least = policy.heat * this.#volatile.patience(frame, offset);
     if (heat.seen < least) {
       heat.wanted = least;
@@ -375,7 +379,9 @@ export class RegionCache {
    * so often at least.
    */
   #adopt(offset: number, record: number, source: CodeSource, generation = 0): boolean {
-    if (this.#regions.has(record) || source.mode.bits !== 64) return false;
+    // What is traced is made here.
+    if (this.trace !== undefined || this.#regions.has(record) || source.mode.bits !== 64)
+      return false;
     if (!this.#isOwn(record)) return false;
     const handler = this.#words[record >> 2] as number;
     for (const { kept, use } of this.#candidates(source.anyFrame(0), offset)) {
@@ -433,7 +439,7 @@ export class RegionCache {
       isBusy = true;
       const { offset, record, source } = heat.place;
       Object.assign(heat, { seen: 0, wanted: this.#policy.heat, place: undefined });
-      if (this.#isOwn(record)) this.#make(offset, record, source(), now, 0, undefined);
+      if (this.#isOwn(record)) this.#make(offset, record, source(), now, 0, AT_REST);
     }
     return isBusy;
   }

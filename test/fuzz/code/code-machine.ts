@@ -4,6 +4,8 @@ import {
   EAGER_POLICY,
   ENGINE_POOL_BYTES,
   InterpVcpu,
+  type KeptBatch,
+  type KeptRegion,
   ReferenceVcpu,
   RegionCompiler,
   type RegionJob,
@@ -21,8 +23,11 @@ import { buildOpcodeTable, type CpuState, helpers, instructions } from '../../..
 import { STATE } from '../../../src/x86/state.ts';
 import { RAM_BYTES } from './layout.ts';
 
-/** `ordered`: regions that come from a workshop, some time after they were asked for, and are compiled again in batches */
-export type EngineName = 'reference' | 'handlers' | 'regions' | 'ordered';
+/**
+ * `ordered`: regions that come from a workshop, some time after they were asked for, and are compiled again in batches;
+ * `archived`: regions that another machine has made
+ */
+export type EngineName = 'reference' | 'handlers' | 'regions' | 'ordered' | 'archived';
 
 /** Regions are compiled in batches as soon as they are seen again. */
 const SOON = { seen: 1, most: 4, patience: 3 };
@@ -84,20 +89,31 @@ export class SlowWorkshop implements RegionWorkshop {
 
 /** A compiler on the same thread, which is asked twice before it has anything. */
 export class SlowBatchCompiler implements BatchCompiler {
-  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  readonly archive: readonly KeptBatch[];
+  /** what it has compiled, as an archive for other machines */
+  readonly kept: KeptBatch[] = [];
+  #order:
+    | { bytes: Uint8Array<ArrayBuffer>; regions: readonly (KeptRegion | undefined)[] }
+    | undefined;
   #asked = 0;
 
-  submit(bytes: Uint8Array<ArrayBuffer>): void {
-    assert(this.#bytes === undefined, 'one module at a time');
-    this.#bytes = bytes;
+  constructor(archive: readonly KeptBatch[] = []) {
+    this.archive = archive;
+  }
+
+  submit(bytes: Uint8Array<ArrayBuffer>, regions: readonly (KeptRegion | undefined)[]): void {
+    assert(this.#order === undefined, 'one module at a time');
+    this.#order = { bytes, regions };
   }
 
   submitHandlers(): void {}
 
   take(): WebAssembly.Module | undefined {
-    if (this.#bytes === undefined || this.#asked++ % 2 === 0) return undefined;
-    const module = new WebAssembly.Module(this.#bytes);
-    this.#bytes = undefined;
+    if (this.#order === undefined || this.#asked++ % 2 === 0) return undefined;
+    const { bytes, regions } = this.#order;
+    const module = new WebAssembly.Module(bytes);
+    this.#order = undefined;
+    this.kept.push({ regions, bytes: bytes.length, load: () => module });
     return module;
   }
 }
@@ -119,12 +135,15 @@ export class CodeMachine {
   readonly #memory: GuestMemory;
   readonly #interrupts = new SilentInterrupts();
   readonly #now = new Uint8Array(RAM_BYTES);
+  readonly batches: SlowBatchCompiler;
 
   /** @param openWorkshop of the engine `ordered` */
   constructor(
     name: EngineName,
     openWorkshop = (place: WorkshopPlace): RegionWorkshop => new SlowWorkshop(place),
+    archive: readonly KeptBatch[] = [],
   ) {
+    this.batches = new SlowBatchCompiler(archive);
     this.name = name;
     const pool = new FramePool(
       GuestMemory.poolBytes(RAM_BYTES) + ENGINE_POOL_BYTES + 64 * PAGE_BYTES + 2 ** 24,
@@ -153,9 +172,8 @@ export class CodeMachine {
         ? new ReferenceVcpu(host, table, helpers)
         : new InterpVcpu(host, table, helpers, {
             ...(name === 'handlers' ? {} : { regions: { ...EAGER_POLICY, batches: SOON } }),
-            ...(name === 'ordered'
-              ? { workshop: openWorkshop, batchCompiler: new SlowBatchCompiler() }
-              : {}),
+            ...(name === 'ordered' ? { workshop: openWorkshop, batchCompiler: this.batches } : {}),
+            ...(name === 'archived' ? { batchCompiler: this.batches } : {}),
           });
   }
 

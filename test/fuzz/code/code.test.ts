@@ -11,6 +11,9 @@ test('random bytes in every mode do the same on handlers and regions as on the r
   const failures: string[] = [];
   for (let number = 0; number < CASES; number++) failures.push(...fuzzer.round(SEED, number));
   assert.deepEqual(failures, []);
+  const { lines, adopted } = fuzzer.again(SEED, CASES);
+  assert.deepEqual(lines, []);
+  assert.ok(adopted > 10, `regions of the archive are used: ${adopted}`);
   for (const { name } of worlds) {
     const ended = fuzzer.endings.get(`${name}: halt`) ?? 0;
     assert.ok(ended > CASES / worlds.length / 4, `in ${name} cases end: ${ended}`);

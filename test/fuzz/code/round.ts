@@ -42,12 +42,28 @@ export class CodeFuzzer {
 
   /** Runs case `number` of `seed`. Returns how the engines differ, one line each; none when they do not. */
   round(seed: number, number: number): string[] {
+    return this.#compare(this.#others, seed, number);
+  }
+
+  /**
+   * Runs the first `count` cases of `seed` once more, on a machine that finds what the machine of orders has made of them
+   * so far. Returns how it differs from the reference, and how many regions it found.
+   */
+  again(seed: number, count: number): { lines: string[]; adopted: number } {
+    const kept = this.#others.flatMap(({ batches }) => batches.kept.splice(0));
+    const machine = new CodeMachine('archived', undefined, kept);
+    const numbers = Array.from({ length: count }, (_, number) => number);
+    const lines = numbers.flatMap((number) => this.#compare([machine], seed, number));
+    return { lines, adopted: Number(machine.vcpu.stats()['regionsAdopted']) };
+  }
+
+  #compare(others: readonly CodeMachine[], seed: number, number: number): string[] {
     const { world, image, enter } = makeStart(seed, number);
     const expected = this.#reference.run(image, enter, BUDGET);
     const kind = `${world.name}: ${expected.exit}`;
     this.endings.set(kind, (this.endings.get(kind) ?? 0) + 1);
     const lines: string[] = [];
-    for (const other of this.#others) {
+    for (const other of others) {
       const actual = other.run(image, enter, LOOSE_BUDGET);
       if (expected.exit === 'budget' || unmapsItself(expected)) continue;
       for (const line of differences(expected, actual)) lines.push(`${other.name}: ${line}`);

@@ -5,16 +5,18 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import type { KeptBatch, KeptHandlers } from '../../../engine/mod.ts';
 import { defaultCacheDirectory } from '../guest-cache.ts';
@@ -25,6 +27,8 @@ import type { Description } from './description.ts';
 /** What all folders hold at most; bytes. */
 const MOST_BYTES = 256 * 2 ** 20;
 const SUFFIX = '.code';
+/** Names of our folders. */
+const FOLDER = /^[0-9a-f]{32}$/;
 /** The layers that decide what a translation is. */
 const TRANSLATOR = ['engine', 'ir', 'wasm', 'x86'] as const;
 
@@ -92,7 +96,7 @@ export function keepModule(
   module: WebAssembly.Module,
 ): void {
   attempt(() => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makePrivateDirectory(folder);
     const name = description.kind === 'handlers' ? 'handlers' : randomUUID();
     const path = join(folder, `${name}${SUFFIX}`);
     const temporary = join(folder, `${randomUUID()}.tmp`);
@@ -107,18 +111,38 @@ export function keepModule(
   });
 }
 
-/** Removes what was not used for the longest time, while all is too large, and folders that are empty. */
+/** As `makeDirectory` of guest-cache.ts, for its reason, at once. */
+function makePrivateDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST') return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || existsSync(parent)) throw error;
+    makePrivateDirectory(parent);
+    makePrivateDirectory(path);
+  }
+}
+
+/**
+ * Removes what was not used for the longest time, while all is too large, and folders that are empty. What is not ours
+ * stays: the user may have named any directory.
+ */
 function prune(root: string): void {
-  const folders = readdirSync(root).map((name) => join(root, name));
+  const folders = readdirSync(root)
+    .filter((name) => FOLDER.test(name))
+    .map((name) => join(root, name));
   const files = folders.flatMap(filesIn).sort((left, right) => right.used - left.used);
+  const inUse = new Set<string>();
   let bytes = 0;
   for (const { path, size } of files) {
     bytes += size;
     if (bytes > MOST_BYTES) rmSync(path, { force: true });
+    else inUse.add(dirname(path));
   }
   for (const folder of folders) {
-    const isLeft = files.some(({ path }) => basename(dirname(path)) === basename(folder));
-    if (!isLeft) rmSync(folder, { recursive: true, force: true });
+    if (!inUse.has(folder)) attempt(() => rmdirSync(folder));
   }
 }
 
