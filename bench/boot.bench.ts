@@ -10,7 +10,7 @@ import { defaultGuest } from '../src/platform/node/mod.ts';
 import { binViv, Session } from '../test/guests/session.ts';
 import { cpuSeconds, residentMebibytes } from './machines/process-usage.ts';
 import { type BootFiles, qemuCommand, qemuVersion, startQemu } from './machines/qemu.ts';
-import { describeHost, readOptions } from './options.ts';
+import { describeHost, readOptions, restIfFilling } from './options.ts';
 import { save } from './report/save.ts';
 import { median } from './report/statistics.ts';
 import { cell, table } from './report/table.ts';
@@ -80,6 +80,7 @@ async function boot(name: string): Promise<Sample> {
   const processId = session.process.pid as number;
   const cpu = cpuSeconds(processId);
   const resident = residentMebibytes(processId).now;
+  await restIfFilling(options);
   session.type('poweroff\n');
   await session.ended;
   const sample = { wall, cpu, resident };

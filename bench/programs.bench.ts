@@ -12,7 +12,7 @@ import { Guest } from './machines/guest.ts';
 import { Native } from './machines/native.ts';
 import { type BootFiles, qemuVersion } from './machines/qemu.ts';
 import type { Sample, Subject } from './machines/subject.ts';
-import { describeHost, readOptions } from './options.ts';
+import { describeHost, readOptions, restIfFilling } from './options.ts';
 import { compare } from './report/compare.ts';
 import { save } from './report/save.ts';
 import { type Workload, workloads } from './workloads.ts';
@@ -51,6 +51,8 @@ for (let run = 1; run <= options.runs; run++) {
     isWrong = !agree(workload) || isWrong;
   }
 }
+
+await restIfFilling(options);
 
 const memory = Object.fromEntries(subjects.map((subject) => [subject.name, subject.resident()]));
 const { runs, engine } = options;

@@ -1,6 +1,6 @@
 /** Measures the same work in guests of several machines, in turns: wall time and the host's processor time. */
 import { Session } from '../../test/guests/session.ts';
-import type { BenchOptions } from '../options.ts';
+import { type BenchOptions, restIfFilling } from '../options.ts';
 import { median } from '../report/statistics.ts';
 import { cell, table } from '../report/table.ts';
 import { cpuSeconds } from './process-usage.ts';
@@ -85,6 +85,7 @@ export async function measureSessions(bench: SessionBench): Promise<SessionSampl
         };
         await work(session, timed);
       }
+      await restIfFilling(options);
       session.type('poweroff\n');
       await session.ended;
     }

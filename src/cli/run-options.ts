@@ -127,9 +127,10 @@ export function addRunOptions(command: Command): Command {
     )
     .option('--trace-file <file>', 'where --trace goes; standard error by default')
     .option(
-      '--code-archive <dir>',
+      '--code-archive <dir[,readonly]>',
       'where translated code is kept, so that later runs need not translate it again; none: nowhere.\n' +
-        'By default $VIVARIUM_CODE_ARCHIVE, or a directory of the cache',
+        'readonly: it is used, and stays as it is. By default $VIVARIUM_CODE_ARCHIVE, or a directory of\n' +
+        'the cache',
     )
     .addOption(
       new Option('--eager', 'translate everything before it first runs, for tests').hideHelp(),

@@ -10,7 +10,7 @@ import {
 } from '../platform/mod.ts';
 import { type ImageLock, lockDisks } from '../platform/node/disk/mod.ts';
 import {
-  codeArchiveDirectory,
+  codeArchivePlace,
   type MachineThread,
   type NetworkThread,
   prepareMachineThread,
@@ -78,7 +78,7 @@ export class Machine implements AsyncDisposable {
     imageLock: ImageLock,
   ) {
     const { noReboot, boardModule } = checked;
-    const codeArchive = codeArchiveDirectory(checked.codeArchive);
+    const codeArchive = codeArchivePlace(checked.codeArchive);
     this.#control = control;
     this.#network = network;
     this.#vsock = vsock;

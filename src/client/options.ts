@@ -58,8 +58,8 @@ export interface MachineOptions {
   /** `stats().trace` shows translated code: of the region at an address, or `hottest=N` regions */
   readonly trace?: string | undefined;
   /**
-   * directory in which code that `bt` has translated is kept for later runs, or `none`; `$VIVARIUM_CODE_ARCHIVE`, or a
-   * directory of the cache, when it is not given
+   * directory in which code that `bt` has translated is kept for later runs, `DIR[,readonly]`, or `none`;
+   * `$VIVARIUM_CODE_ARCHIVE`, or a directory of the cache, when it is not given
    */
   readonly codeArchive?: string | undefined;
   /** `bt` translates everything before it first runs: slow, for tests */

@@ -633,7 +633,7 @@ export class InterpVcpu extends BaseVcpu {
   rest(): void {
     if (this.#regions?.rest(this.#now) === true) return;
     const compiler = this.#batchCompiler;
-    if (compiler?.archive === undefined || this.handlers.unkept < UNKEPT_HANDLERS) return;
+    if (compiler?.keeps !== true || this.handlers.unkept < UNKEPT_HANDLERS) return;
     this.handlers.unkept = 0;
     compiler.submitHandlers(this.handlers.surroundings, this.handlers.keys);
   }

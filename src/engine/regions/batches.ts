@@ -11,8 +11,10 @@ import type { TablePlace } from './region-table.ts';
 
 /** Compiles modules for speed, on another thread. Calls come from the thread that runs the guest. */
 export interface BatchCompiler {
-  /** what it has kept of earlier runs; undefined: it keeps nothing */
+  /** what was kept of earlier runs */
   readonly archive?: readonly KeptBatch[] | undefined;
+  /** it keeps what it compiles */
+  readonly keeps: boolean;
   /** Asks for a module; the one before has been taken. `regions` is what is to be kept of its functions. */
   submit(bytes: Uint8Array<ArrayBuffer>, regions: readonly (KeptRegion | undefined)[]): void;
   /** The module, when it is ready. Never waits. */

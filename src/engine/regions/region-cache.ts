@@ -104,6 +104,8 @@ export class RegionCache {
   readonly #batches: RegionBatches | undefined;
   /** regions of earlier runs */
   readonly #archive: CodeArchive | undefined;
+  /** what is translated here is kept for later ones */
+  readonly #keeps: boolean;
   /** instructions decoded where a region of the archive may begin, and not looked at yet */
   #finds: { readonly page: CodePage; readonly offset: number; readonly record: number }[] = [];
   /** translates beside this thread */
@@ -148,6 +150,7 @@ export class RegionCache {
     this.#policy =
       this.#workshop === undefined || policy.eager ? policy : { ...policy, ...ORDERED };
     const archive = batchCompiler?.archive;
+    this.#keeps = batchCompiler?.keeps === true;
     this.#archive = archive && new CodeArchive(archive, handlers);
     this.#bytes = pool.bytes;
     if (archive !== undefined && archive.length > 0)
@@ -203,7 +206,7 @@ export class RegionCache {
       this.#heat.set(chunk, heat);
     }
     heat.seen += weight;
-    if (this.#archive !== undefined) heat.place = { offset, record, source };
+    if (this.#keeps) heat.place = { offset, record, source };
     return heat.seen >= heat.wanted && this.#make(offset, record, source(), now, 0, heat);
   }
 
@@ -323,7 +326,7 @@ export class RegionCache {
     Object.assign(region, { table, isInstalled: true });
     if (this.#batches !== undefined) {
       region.body = body;
-      if (this.#archive !== undefined) region.keep(this.#bytes, exits);
+      if (this.#keeps) region.keep(this.#bytes, exits);
       this.#batches.made(region);
     }
     this.#enter(region);
@@ -424,7 +427,7 @@ export class RegionCache {
 
   /** Called when the guest rests. True when there was something to do. */
   rest(now: () => number): boolean {
-    if (this.#archive === undefined) return false;
+    if (!this.#keeps) return false;
     const isCompiling = this.#batches?.rest() === true;
     return this.#makeAtRest(now) || isCompiling;
   }

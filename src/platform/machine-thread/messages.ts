@@ -37,8 +37,8 @@ export interface MachineStart {
   readonly noReboot: boolean;
   /** a `ControlBlock` */
   readonly control: SharedArrayBuffer;
-  /** folder in which translated code is kept between runs; without it, none is */
-  readonly codeArchive?: string;
+  /** where translated code is kept between runs; without it, none is */
+  readonly codeArchive?: { readonly directory: string; readonly isReadOnly: boolean };
   /** another module than the product's that exports `Board`, for tests: a URL */
   readonly boardModule?: string;
 }

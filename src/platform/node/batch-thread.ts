@@ -12,7 +12,7 @@ import type {
   KeptRegion,
   ModuleSurroundings,
 } from '../../engine/mod.ts';
-import { readArchive } from './code-archive/archive-folder.ts';
+import { type CodeArchivePlace, readArchive } from './code-archive/archive-folder.ts';
 import { canReadHints } from './compilation-hints.ts';
 
 /** What the thread is given when it starts. */
@@ -51,19 +51,24 @@ export class BatchThread implements BatchCompiler {
 
   readonly archive: readonly KeptBatch[] | undefined;
   readonly handlers: KeptHandlers | undefined;
+  readonly keeps: boolean;
   readonly #folder: string | undefined;
 
   /**
-   * Undefined where no processor is to spare, or V8 would not compile for speed. What it compiles is kept in `folder`,
+   * Undefined where no processor is to spare, or V8 would not compile for speed. What it compiles is kept at `place`,
    * and what is there already can be used at once.
    */
-  static start(folder?: string, processors = availableParallelism()): BatchThread | undefined {
-    return processors > 1 && canReadHints() ? new BatchThread(folder) : undefined;
+  static start(
+    place?: CodeArchivePlace,
+    processors = availableParallelism(),
+  ): BatchThread | undefined {
+    return processors > 1 && canReadHints() ? new BatchThread(place) : undefined;
   }
 
-  private constructor(folder: string | undefined) {
-    this.#folder = folder;
-    const archive = folder === undefined ? undefined : readArchive(folder);
+  private constructor(place: CodeArchivePlace | undefined) {
+    this.#folder = place?.isReadOnly === false ? place.directory : undefined;
+    this.keeps = this.#folder !== undefined;
+    const archive = place && readArchive(place.directory, place.isReadOnly);
     this.archive = archive?.batches;
     this.handlers = archive?.handlers;
     const { port1, port2 } = new MessageChannel();

@@ -6,7 +6,7 @@ import { ControlBlock } from '../machine-thread/control-block.ts';
 import { type BoardMaker, MachineLoop } from '../machine-thread/machine-loop.ts';
 import type { MachineMessage, MachineStart } from '../machine-thread/messages.ts';
 import { BatchThread } from './batch-thread.ts';
-import { archiveFolder } from './code-archive/archive-folder.ts';
+import { archiveFolder, type CodeArchivePlace } from './code-archive/archive-folder.ts';
 import { canKeepCode, prepareToKeepCode } from './code-archive/compiled-module.ts';
 import { readHints } from './compilation-hints.ts';
 import { openDisks } from './disk/open-disks.ts';
@@ -58,11 +58,12 @@ function tellOfRoom(): void {
   post({ kind: 'notice', text: "there is room on the host's disk again: the machine goes on" });
 }
 
-/** The folder of compiled code for a virtual processor with these features; undefined: none is kept. */
-function openArchive(features: string): string | undefined {
+/** Where the code for a virtual processor with these features is kept; undefined: none is. */
+function openArchive(features: string): CodeArchivePlace | undefined {
   if (start.codeArchive === undefined || !canKeepCode()) return undefined;
   prepareToKeepCode();
-  return archiveFolder(start.codeArchive, features);
+  const { directory, isReadOnly } = start.codeArchive;
+  return { directory: archiveFolder(directory, features), isReadOnly };
 }
 
 readHints();

@@ -1,4 +1,4 @@
-export { codeArchiveDirectory } from './code-archive/archive-folder.ts';
+export { type CodeArchivePlace, codeArchivePlace } from './code-archive/archive-folder.ts';
 export { defaultCacheDirectory } from './guest-cache.ts';
 export { type DefaultGuest, defaultGuest } from './guest-default.ts';
 export { fetchGuestPackage, GuestPackages, type GuestSourceOptions } from './guest-packages.ts';

@@ -90,6 +90,7 @@ export class SlowWorkshop implements RegionWorkshop {
 /** A compiler on the same thread, which is asked twice before it has anything. */
 export class SlowBatchCompiler implements BatchCompiler {
   readonly archive: readonly KeptBatch[];
+  readonly keeps = true;
   /** what it has compiled, as an archive for other machines */
   readonly kept: KeptBatch[] = [];
   #order:

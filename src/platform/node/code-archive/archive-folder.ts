@@ -32,16 +32,30 @@ const FOLDER = /^[0-9a-f]{32}$/;
 /** The layers that decide what a translation is. */
 const TRANSLATOR = ['engine', 'ir', 'wasm', 'x86'] as const;
 
-/** Where code is kept: in the directory that was named, or that the environment names, or in the cache. Undefined: nowhere. */
-export function codeArchiveDirectory(
+/** Where code of earlier runs is. */
+export interface CodeArchivePlace {
+  readonly directory: string;
+  /** it is used, and stays as it is */
+  readonly isReadOnly: boolean;
+}
+
+const READ_ONLY = ',readonly';
+
+/**
+ * Where code is kept: `DIR[,readonly]` as it was named, or as the environment names it, or a directory of the cache.
+ * Undefined: nowhere.
+ */
+export function codeArchivePlace(
   named: string | undefined,
   environment: NodeJS.ProcessEnv = process.env,
-): string | undefined {
-  const directory = named ?? (environment['VIVARIUM_CODE_ARCHIVE'] || undefined);
-  if (directory === 'none') return undefined;
-  return directory === undefined
-    ? join(defaultCacheDirectory(environment), 'code')
-    : resolve(directory);
+): CodeArchivePlace | undefined {
+  const place = named ?? (environment['VIVARIUM_CODE_ARCHIVE'] || undefined);
+  if (place === 'none') return undefined;
+  if (place === undefined)
+    return { directory: join(defaultCacheDirectory(environment), 'code'), isReadOnly: false };
+  const isReadOnly = place.endsWith(READ_ONLY);
+  const directory = resolve(isReadOnly ? place.slice(0, -READ_ONLY.length) : place);
+  return { directory, isReadOnly };
 }
 
 /** The folder below `root` for the machine code that this process makes for a virtual processor with these features. */
@@ -60,18 +74,21 @@ export function archiveFolder(root: string, features: string): string {
   return join(root, sum.digest('hex').slice(0, 32));
 }
 
-/** What `folder` holds: batches of regions, and handlers if there are any. */
-export function readArchive(folder: string): { batches: KeptBatch[]; handlers?: KeptHandlers } {
+/** What `folder` holds: batches of regions, and handlers if there are any. Notes what is used, unless it is to stay as it is. */
+export function readArchive(
+  folder: string,
+  isReadOnly = false,
+): { batches: KeptBatch[]; handlers?: KeptHandlers } {
   const batches: KeptBatch[] = [];
   let handlers: KeptHandlers | undefined;
   for (const { path } of filesIn(folder).sort((left, right) => left.used - right.used)) {
     const file = readArchiveFile(path);
     if (file === undefined) {
-      attempt(() => rmSync(path, { force: true }));
+      if (!isReadOnly) attempt(() => rmSync(path, { force: true }));
       continue;
     }
     const { description, bytes } = file;
-    const load = () => loadUsed(path, file);
+    const load = () => (isReadOnly ? file.load() : loadUsed(path, file));
     if (description.kind === 'regions') batches.push({ regions: description.regions, bytes, load });
     else handlers = { ...description, bytes, load };
   }

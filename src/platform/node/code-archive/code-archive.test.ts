@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { KeptRegion } from '../../../engine/mod.ts';
 import { FunctionWriter, I32, ModuleWriter } from '../../../wasm/mod.ts';
 import { readHints } from '../compilation-hints.ts';
-import { archiveFolder, codeArchiveDirectory, keepModule, readArchive } from './archive-folder.ts';
+import { archiveFolder, codeArchivePlace, keepModule, readArchive } from './archive-folder.ts';
 import { canKeepCode, prepareToKeepCode } from './compiled-module.ts';
 import { packDescription, unpackDescription } from './description.ts';
 
@@ -81,11 +81,16 @@ test('numbers that make no sense are refused', () => {
 });
 
 test('where code is kept: as named, as the environment says, or in the cache', () => {
-  assert.equal(codeArchiveDirectory('/a', { VIVARIUM_CODE_ARCHIVE: '/b' }), '/a');
-  assert.equal(codeArchiveDirectory(undefined, { VIVARIUM_CODE_ARCHIVE: '/b' }), '/b');
-  assert.equal(codeArchiveDirectory(undefined, { XDG_CACHE_HOME: '/c' }), '/c/vivarium/code');
-  assert.equal(codeArchiveDirectory('none', { VIVARIUM_CODE_ARCHIVE: '/b' }), undefined);
-  assert.equal(codeArchiveDirectory(undefined, { VIVARIUM_CODE_ARCHIVE: 'none' }), undefined);
+  const place = (named: string | undefined, environment: NodeJS.ProcessEnv) => {
+    const { directory, isReadOnly } = codeArchivePlace(named, environment) ?? {};
+    return [directory, isReadOnly];
+  };
+  assert.deepEqual(place('/a', { VIVARIUM_CODE_ARCHIVE: '/b' }), ['/a', false]);
+  assert.deepEqual(place('/a,readonly', {}), ['/a', true]);
+  assert.deepEqual(place(undefined, { VIVARIUM_CODE_ARCHIVE: '/b,readonly' }), ['/b', true]);
+  assert.deepEqual(place(undefined, { XDG_CACHE_HOME: '/c' }), ['/c/vivarium/code', false]);
+  for (const named of ['none', undefined])
+    assert.equal(codeArchivePlace(named, { VIVARIUM_CODE_ARCHIVE: 'none' }), undefined);
 });
 
 describe('the archive', { skip: !canKeepCode() && 'this V8 gives no machine code away' }, () => {
@@ -152,6 +157,17 @@ describe('the archive', { skip: !canKeepCode() && 'this V8 gives no machine code
     }
   });
 
+  test('one that is to stay as it is stays', () => {
+    keep(7);
+    const [path] = files() as [string];
+    utimesSync(path, new Date(0), new Date(0));
+    assert.equal(result(readArchive(folder, true).batches[0]?.load()), 7);
+    assert.equal(statSync(path).mtimeMs, 0);
+    writeFileSync(path, 'damaged');
+    assert.deepEqual(readArchive(folder, true).batches, []);
+    assert.ok(existsSync(path));
+  });
+
   test('a file that vanishes meanwhile is as good as not there', () => {
     keep(7);
     const { batches } = readArchive(folder);
@@ -175,6 +191,7 @@ describe('the archive', { skip: !canKeepCode() && 'this V8 gives no machine code
     const [large] = readdirSync(other) as [string];
     // A hole: it takes no room on the disk.
     truncateSync(join(other, large), 2 ** 28);
+    utimesSync(join(other, large), new Date(1000), new Date(1000));
     keep(3);
     assert.ok(!existsSync(old));
     assert.equal(files().length, 1);
