@@ -32,9 +32,9 @@ import {
   nmiBlocked,
 } from '../x86/system/mod.ts';
 import type { FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from './engine.ts';
-import { Mmu, MODE_64 } from './mmu.ts';
+import { Mmu } from './mmu.ts';
 import { refersToStack } from './stack-reference.ts';
-import { PRIVILEGE } from './tlb-layout.ts';
+import { MODE_64, PRIVILEGE } from './tlb-layout.ts';
 
 /** DR6.BS: the trap came from single-stepping. */
 const DR6_SINGLE_STEP = 1 << 14;

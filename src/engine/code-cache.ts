@@ -62,6 +62,8 @@ export class CodeCache {
   onCodeFrame: (frame: number) => void = () => {};
   /** handler of the instruction behind a table index that may be a region's */
   ownHandler: (index: number) => number = (index) => index;
+  /** told when a record that was in use runs something else */
+  onHandlerChange: () => void = () => {};
   /** told which bytes of a frame changed */
   onInvalidate: (frame: number, offset: number, bytes: number) => void = () => {};
   /**
@@ -320,6 +322,7 @@ export class CodeCache {
 
   #stale(record: number): void {
     this.#words[record >> 2] = PSEUDO.stale;
+    this.onHandlerChange();
     this.invalidations++;
   }
 
@@ -334,6 +337,7 @@ export class CodeCache {
   forward(stale: number, record: number): void {
     if (this.#words[stale >> 2] !== PSEUDO.stale || stale === record) return;
     this.#words[stale >> 2] = PSEUDO.jump;
+    this.onHandlerChange();
     this.#words[(stale + RECORD.link) >> 2] = record;
   }
 

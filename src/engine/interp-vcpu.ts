@@ -155,6 +155,7 @@ export class InterpVcpu extends BaseVcpu {
     );
     this.cache = new CodeCache(pool, host.memory, this.decoder, this.handlers);
     this.cache.onCodeFrame = (frame) => mmu.tlb.protectFrame(frame);
+    this.cache.onHandlerChange = () => mmu.tlb.forgetTargets();
     this.#profiles = new JumpProfiles(pool);
     this.#now = options.now ?? (() => 0);
     const { workshop, batchCompiler } = options;

@@ -15,10 +15,7 @@ import {
 import { CR0, CR4 } from '../x86/system/mod.ts';
 import { Breakpoints } from './breakpoints.ts';
 import { Tlb } from './tlb.ts';
-import { PRIVILEGE } from './tlb-layout.ts';
-
-/** Number of the mode of 64-bit code, for `modeChanged`. */
-export const MODE_64 = 2;
+import { MODE_64, PRIVILEGE } from './tlb-layout.ts';
 
 /** Translation results that are not linear offsets. */
 export const FAULTED = -1;

@@ -1,4 +1,4 @@
-import { TLB } from './tlb-layout.ts';
+import { MODE_64, TARGET, TARGETS, TLB } from './tlb-layout.ts';
 
 /** Bits of TLB.used: in which journals a data entry is listed. */
 const LISTED = 1;
@@ -25,6 +25,8 @@ export class TlbBank {
   #executeGlobalFilled = 0;
   /** decoding mode that the execute translations are for: see `useMode` */
   #mode = -1;
+  /** of the targets noted: older ones do not count */
+  #generation = 0;
 
   constructor(words: Int32Array, base: number) {
     this.#words = words;
@@ -32,6 +34,7 @@ export class TlbBank {
     // Memory is zero at first, and a tag of zero matches page 0 alone.
     this.#clear(base);
     this.#clearExecute(base + TLB.execute);
+    this.forgetTargets();
   }
 
   get mode(): number {
@@ -43,6 +46,20 @@ export class TlbBank {
     if (mode === this.#mode) return;
     this.#mode = mode;
     this.flushExecute(false);
+    this.forgetTargets();
+  }
+
+  /** What runs at an RIP, or where it lies, may have changed. */
+  forgetTargets(): void {
+    this.#generation++;
+    if (this.#generation === TARGET.generations) {
+      this.#generation = 1;
+      const first = (this.base + TARGETS.at) >> 2;
+      this.#words.fill(0, first, first + TARGETS.bytes / 4);
+    }
+    // Outside 64-bit mode an RIP says too little: nothing is noted under a number that has no place in an entry.
+    this.#words[(this.base + TLB.generation) >> 2] =
+      this.#mode === MODE_64 ? this.#generation : TARGET.generations;
   }
 
   /** Caches a data translation of the page at (low, high). */
@@ -97,6 +114,8 @@ export class TlbBank {
       this.#executeJournal[this.#executeFilled++] = entry;
     }
     const at = entry >> 2;
+    // Targets are known only while their page is.
+    if (words[at + 2] !== 0) this.forgetTargets();
     words[at] = low & ~0xfff;
     words[at + 1] = high;
     words[at + 2] = map;
@@ -122,6 +141,8 @@ export class TlbBank {
 
   /** Drops the execute translations: all of them, or those that are not global. */
   flushExecute(keepGlobal: boolean): void {
+    if (this.#executeFilled > 0 || (!keepGlobal && this.#executeGlobalFilled > 0))
+      this.forgetTargets();
     // A place may have been filled again with a global page: that one is found anew.
     for (let i = 0; i < this.#executeFilled; i++)
       this.#clearExecute(this.#executeJournal[i] as number);
@@ -201,6 +222,7 @@ export class TlbBank {
   #clearExecute(entry: number): void {
     const words = this.#words;
     const at = entry >> 2;
+    if (words[at + 2] !== 0) this.forgetTargets();
     words[at] = entry - this.base === TLB.execute ? 4096 : 0;
     words[at + 1] = 0;
     words[at + 2] = 0;

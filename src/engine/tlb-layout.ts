@@ -31,9 +31,35 @@ export const TLB = {
   executeEntryBytes: 16,
   executeMap: 8,
   executeFrame: 12,
+  /** u32 that what is noted in the targets must have been noted under: see `TlbBank` */
+  generation: 8192 * 32 + 4096 * 16,
   /** bytes of one privilege's TLB */
-  bytes: 8192 * 32 + 4096 * 16,
+  bytes: 8192 * 32 + 4096 * 16 + 64 + 2048 * 16,
 } as const;
+
+/** Behind that lie the targets: RIPs of 64-bit code that execution went on at, direct-mapped by (rip ^ rip >> fold). */
+export const TARGETS = {
+  /** from the TLB's base */
+  at: 8192 * 32 + 4096 * 16 + 64,
+  entries: 2048,
+  fold: 11,
+  bytes: 2048 * 16,
+} as const;
+
+/** What is known of a target. */
+export const TARGET = {
+  bytes: 16,
+  rip: 0,
+  record: 8,
+  /** u32 table index of what runs there, below the generation under which it was noted */
+  handler: 12,
+  handlerMask: 0x1_ffff,
+  generationShift: 17,
+  generations: 2 ** 15,
+} as const;
+
+/** Number of the mode of 64-bit code, whose RIPs are linear addresses, for `modeChanged`. */
+export const MODE_64 = 2;
 
 /**
  * The TLBs of a vCPU. A supervisor with EFLAGS.AC set may see user pages that SMAP hides otherwise. The one

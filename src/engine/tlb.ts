@@ -109,6 +109,11 @@ export class Tlb {
     this.#huge.clear();
   }
 
+  /** What runs at RIPs may have changed. */
+  forgetTargets(): void {
+    for (const bank of this.#banks) bank.forgetTargets();
+  }
+
   /** Drops the execute translations. */
   flushExecute(): void {
     for (const bank of this.#banks) bank.flushExecute(false);

@@ -12,6 +12,7 @@ export interface ModuleSurroundings {
 export interface RegionTypes {
   readonly afterHelper: number;
   readonly storeFlags: number;
+  readonly leaveRegion: number;
 }
 
 /** A function of a module, with the name by which debuggers and profilers know it. */
@@ -74,6 +75,7 @@ function beginModule({ shared, helpers }: ModuleSurroundings) {
   const types: RegionTypes = {
     afterHelper: module.type([I32, I32, I32, I32, I32], [I32]),
     storeFlags: module.type([I32, I32, I64, I64, I64], []),
+    leaveRegion: module.type([I32, I32, I32, I32, I64], [I32]),
   };
   const used = new Map<string, number>();
   const helper = (name: string): number => {

@@ -10,7 +10,9 @@ import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
 import { storeFlagsBody } from '../flags/formula-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
+import { emitDispatch } from './dispatch.ts';
 import { CPU, CURSOR, PC, type RuntimeFunctions, TLB_BASE } from './handler-emitter.ts';
+import { LEAVE_REGION, leaveRegionBody } from './leave-region.ts';
 
 /** Records that are no instructions. Their handlers have fixed places in the table. */
 export const PSEUDO = {
@@ -115,9 +117,17 @@ export function defineRuntime(
     storeFlagsBody(),
     'storeFlags',
   );
+  const leaveRegion = (isWide: boolean): number =>
+    module.addFunction(
+      module.type([I32, I32, I32, I32, I64], [I32]),
+      leaveRegionBody(handlerType, isWide),
+      isWide ? 'leaveRegion64' : 'leaveRegion32',
+    );
   const pseudo = new Map<number, number>([
     [AFTER_HELPER, afterHelper],
     [STORE_FLAGS, storeFlags],
+    [LEAVE_REGION.wide, leaveRegion(true)],
+    [LEAVE_REGION.narrow, leaveRegion(false)],
   ]);
   const add = (index: number, name: string, f: FunctionWriter): void => {
     pseudo.set(index, module.addFunction(handlerType, f.finish(), name));
@@ -189,52 +199,6 @@ function dispatchBody(handlerType: number): FunctionCode {
   const f = new FunctionWriter(5);
   emitDispatch(f, handlerType, rip, rest, cpu, tlb);
   return f.finish();
-}
-
-/** Emits the continuation at `rip` (a local) with `rest` of the budget: the end of a function. */
-export function emitDispatch(
-  f: FunctionWriter,
-  handlerType: number,
-  rip: number,
-  rest: number,
-  cpu: number,
-  tlb: number,
-): void {
-  const linear = f.local(I64);
-  const entry = f.local(I32);
-  const record = f.local(I32);
-  f.get(rip)
-    .get(cpu)
-    .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
-    .i64Add()
-    .set(linear);
-  f.get(linear)
-    .wrap()
-    .i32Const(12)
-    .op(0x76)
-    .i32Const(TLB.executeEntries - 1)
-    .i32And();
-  f.i32Const(4).op(0x74).get(tlb).i32Add().tee(entry);
-  f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if(VOID, true); // (tag ^ linear) < 4096
-  f.get(entry).i32Load(TLB.execute + TLB.executeMap);
-  f.get(linear)
-    .wrap()
-    .i32Const(4095)
-    .i32And()
-    .i32Const(2)
-    .op(0x74)
-    .i32Add()
-    .i32Load(0)
-    .tee(record)
-    .if(VOID, true);
-  f.get(cpu).get(rip).get(linear).i64Const(4095n).op(0x83).op(0x7d).i64Store(STATE.ripBase);
-  f.get(record).get(rest).get(record).i32Add().get(cpu).get(tlb);
-  f.get(record).i32Load(RECORD.handler).returnCallIndirect(handlerType);
-  f.end();
-  f.end();
-  f.get(cpu).get(rip).i64Store(STATE.rip);
-  f.get(cpu).get(rest).i32Store(STATE.budget);
-  f.i32Const(EXIT.lookup);
 }
 
 /** (rip, pc, cursor, cpu, tlb): charges the chain up to and with the record at pc, then dispatches. */

@@ -348,6 +348,7 @@ export class RegionCache {
   #enter({ facts: { index, record, handler } }: Region): void {
     this.#own.set(index, handler);
     this.#words[(record + RECORD.handler) >> 2] = index;
+    this.#cache.onHandlerChange();
   }
 
   // --- regions of the archive
@@ -529,6 +530,7 @@ export class RegionCache {
     if (!region.isInstalled) return;
     region.isInstalled = false;
     this.onDrop();
+    this.#cache.onHandlerChange();
     const at = (record + RECORD.handler) >> 2;
     if (this.#words[at] === index) this.#words[at] = handler;
     this.#own.delete(index);

@@ -9,6 +9,7 @@ import type { RegionTypes } from '../handlers/function-module.ts';
 import { CPU, emitTlbSwitch, TLB_BASE } from '../handlers/handler-emitter.ts';
 import { RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
+import { EXIT_ENTRY } from './exit-entry.ts';
 import { DYNAMIC, FlagLocals, isFlagField, type WideRecipe } from './flag-locals.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import type { LoopFacts } from './loop-facts.ts';
@@ -17,7 +18,7 @@ import { RegionEntry } from './region-entry.ts';
 import { RegionExits } from './region-exits.ts';
 import { RegionFrame } from './region-frame.ts';
 import { FLAG_OPS, FLOAT_OPS, HOST_ROUNDING, RegionSemantics } from './region-semantics.ts';
-import { EXIT_ENTRY, EXIT_KIND, type RegionExit } from './region-table.ts';
+import { EXIT_KIND, type RegionExit } from './region-table.ts';
 import { narrowRead, narrowWrite } from './register-parts.ts';
 import { markInstruction } from './trace.ts';
 import { VectorLocals } from './vector-locals.ts';
@@ -107,7 +108,7 @@ export class RegionEmitter extends BodyEmitter {
     const host = { imports: this.imports, allocate: (type: ValueType) => this.allocate(type) };
     this.#flags = new FlagLocals(f, host, types.storeFlags);
     this.#frame = new RegionFrame(f, graph, handlerType);
-    this.#exits = new RegionExits(this.#frame, types.afterHelper);
+    this.#exits = new RegionExits(this.#frame, types);
     this.#vectors = new VectorLocals(f, CPU);
     this.#loopFacts = loopFacts;
   }
@@ -745,11 +746,11 @@ export class RegionEmitter extends BodyEmitter {
   protected branch(rip: () => void): void {
     const f = this.f;
     rip();
-    f.set(this.#frame.exitRip);
+    f.set(this.#frame.target);
     const back = this.#block.taken;
     if (back !== undefined) {
       // A return from a call inside the region: usually to where the call was.
-      f.get(this.#frame.exitRip);
+      f.get(this.#frame.target);
       this.#pushRip((back.instructions[0] as RegionInstruction).at);
       f.op(0x51).if(VOID, true);
       this.#nesting++;
@@ -760,13 +761,13 @@ export class RegionEmitter extends BodyEmitter {
     const { profile } = this.#instruction;
     if (profile !== 0) {
       const offset = this.allocate(I32);
-      f.get(this.#frame.exitRip).get(this.#frame.ripBase).op(0x7d).wrap().set(offset);
+      f.get(this.#frame.target).get(this.#frame.ripBase).op(0x7d).wrap().set(offset);
       // Beyond 2 GiB another place has the same offset.
       f.get(offset)
         .op(0xac)
         .get(this.#frame.ripBase)
         .i64Add()
-        .get(this.#frame.exitRip)
+        .get(this.#frame.target)
         .op(0x51)
         .if(VOID, true);
       this.#nesting++;
@@ -778,6 +779,7 @@ export class RegionEmitter extends BodyEmitter {
       this.#nesting--;
       f.end();
     }
+    f.get(this.#frame.target).set(this.#frame.exitRip);
     this.#leaveByRip();
   }
 }

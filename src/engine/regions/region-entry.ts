@@ -41,15 +41,15 @@ export class RegionEntry {
         .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
         .i64Add();
       this.#frame.cutRip();
-      f.set(this.#frame.exitRip);
-      f.get(this.#frame.exitRip)
+      f.set(this.#frame.target);
+      f.get(this.#frame.target)
         .wrap()
         .i32Const(12)
         .op(0x76)
         .i32Const(TLB.executeEntries - 1)
         .i32And();
       f.i32Const(4).op(0x74).get(TLB_BASE).i32Add().tee(this.#frame.exitRecord);
-      f.i64Load(TLB.execute).get(this.#frame.exitRip).op(0x52); // ne
+      f.i64Load(TLB.execute).get(this.#frame.target).op(0x52); // ne
       f.get(this.#frame.exitRecord)
         .i32Load(TLB.execute + TLB.executeFrame)
         .getOwnGlobal()
@@ -80,6 +80,10 @@ export class RegionEntry {
     f.get(CPU).get(this.#frame.rest).i32Store(STATE.budget);
     f.i32Const(EXIT.budget).return();
     f.end();
+    f.get(this.#frame.ripBase).set(this.#frame.exitRip);
+    // For the statistics: the way out takes off what is left.
+    f.get(CPU).get(CPU).i64Load(STATE.regionBytes).get(this.#frame.rest).op(0xac).i64Add();
+    f.i64Store(STATE.regionBytes);
   }
 
   /** Goes on with the handler of the first instruction instead of the region. */

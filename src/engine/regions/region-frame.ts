@@ -13,10 +13,12 @@ export class RegionFrame {
   readonly rest: number;
   /** local: RIP of byte 0 of the base page */
   readonly ripBase: number;
-  /** locals of an exit: record to go on with (0: dispatch by RIP), its handler, and RIP or RIP base */
+  /** locals of an exit: its record and what runs there, and the RIP that it goes on at; the RIP base before that */
   readonly exitRecord: number;
   readonly exitHandler: number;
   readonly exitRip: number;
+  /** local: where an indirect jump goes to */
+  readonly target: number;
   /** local: number of the exit taken, then the place of its entry in the table */
   readonly exit: number;
   /** where the entries of the region's table begin */
@@ -31,6 +33,7 @@ export class RegionFrame {
     this.exitRecord = f.local(I32);
     this.exitHandler = f.local(I32);
     this.exitRip = f.local(I64);
+    this.target = f.local(I64);
     this.exit = f.local(I32);
     this.entriesAt = entriesAt(graph.pages.size - 1);
   }

@@ -1,6 +1,7 @@
 import { assert } from '../../util/mod.ts';
 import { PSEUDO } from '../handlers/runtime.ts';
 import { RECORD } from '../record.ts';
+import { EXIT_ENTRY } from './exit-entry.ts';
 
 /**
  * What a region must know of the machine it runs in, in linear memory, so that its code need not: the same code serves
@@ -16,25 +17,6 @@ export const REGION_TABLE = { handler: 0, frames: 4 } as const;
 export function entriesAt(neighbours: number): number {
   return (REGION_TABLE.frames + 4 * neighbours + 15) & ~15;
 }
-
-/**
- * One way out of a region: what the shared end of the region needs to know of it. Sites that leave push the
- * number of their entry and branch, nothing more: most of them are never taken, and code for them is what
- * makes a region long.
- */
-export const EXIT_ENTRY = {
-  bytes: 16,
-  /** u32 record to go on with; 0: at the RIP that the region holds */
-  record: 0,
-  /** u32 table index of what runs there; 0: whatever the record says */
-  handler: 4,
-  /** i32 bytes of budget to give back: of instructions charged and not run */
-  left: 8,
-  /** u8 recipe of the flags */
-  recipe: 12,
-  /** i32 from the recipe on: above its eight bits the page of the record, relative to the base page */
-  page: 12,
-} as const;
 
 /** What an entry is for. */
 export const EXIT_KIND = {
