@@ -192,7 +192,7 @@ export class RegionCache {
       this.#drop(present);
       const generation = present.facts.generation + 1;
       return (
-        this.#adopt(offset, record, source(), generation) ||
+        this.#adopt(offset, record, source(), { generation }) ||
         this.#make(offset, record, source(), now, generation, undefined)
       );
     }
@@ -344,11 +344,11 @@ export class RegionCache {
     }
   }
 
-  /** From now on the record leads to the region. */
-  #enter({ facts: { index, record, handler } }: Region): void {
+  /** From now on the record leads to the region. `isNew`: nothing ever led to the record. */
+  #enter({ facts: { index, record, handler } }: Region, isNew = false): void {
     this.#own.set(index, handler);
     this.#words[(record + RECORD.handler) >> 2] = index;
-    this.#cache.onHandlerChange();
+    if (!isNew) this.#cache.onHandlerChange();
   }
 
   // --- regions of the archive
@@ -372,7 +372,8 @@ export class RegionCache {
   adoptFinds(page: CodePage, source: CodeSource, now: () => number): void {
     const start = now();
     for (const find of this.#finds) {
-      if (find.page === page) this.#adopt(find.offset, find.record, source);
+      // Nobody was led to these records yet.
+      if (find.page === page) this.#adopt(find.offset, find.record, source, { isNew: true });
     }
     this.#finds = [];
     this.compileSeconds += (now() - start) / 1e9;
@@ -382,7 +383,12 @@ export class RegionCache {
    * Installs a region of the archive that begins at `record`, if there is one whose code is all there, and which was made
    * so often at least.
    */
-  #adopt(offset: number, record: number, source: CodeSource, generation = 0): boolean {
+  #adopt(
+    offset: number,
+    record: number,
+    source: CodeSource,
+    { generation = 0, isNew = false } = {},
+  ): boolean {
     // What is traced is made here.
     if (this.trace !== undefined || this.#regions.has(record) || source.mode.bits !== 64)
       return false;
@@ -414,7 +420,7 @@ export class RegionCache {
       for (const { frame } of ranges) this.#cache.claim(frame);
       this.#register(region);
       this.#handlers.table.set(facts.index, used.function);
-      this.#enter(region);
+      this.#enter(region, isNew);
       this.regionsAdopted++;
       return true;
     }
