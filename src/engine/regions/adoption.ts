@@ -40,6 +40,7 @@ export function keepRegion(
     })),
     exits,
     generation,
+    isHot: false,
   };
 }
 

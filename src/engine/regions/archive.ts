@@ -18,6 +18,8 @@ export interface KeptRegion {
   readonly exits: Int32Array<ArrayBuffer>;
   /** how often it had been made when it was kept */
   readonly generation: number;
+  /** it was entered often when it was compiled, so that what is around it was known well */
+  readonly isHot: boolean;
 }
 
 /** Regions compiled together. */
@@ -60,7 +62,7 @@ export class CodeArchive {
       }
     }
     for (const list of this.#byKey.values())
-      list.sort((left, right) => right.kept.generation - left.kept.generation);
+      list.sort((left, right) => rank(right.kept) - rank(left.kept));
   }
 
   #add(kept: KeptRegion, use: ArchivedRegion['use']): void {
@@ -76,6 +78,11 @@ export class CodeArchive {
     if (this.#offsets[offset] === 0) return [];
     return this.#byKey.get(keyOf(offset, memory, page + offset)) ?? [];
   }
+}
+
+/** The better ones are made with more knowledge. */
+function rank({ generation, isHot }: KeptRegion): number {
+  return 2 * generation + (isHot ? 1 : 0);
 }
 
 /** The bytes at `offset` of the page at `page` of `memory` by which a region is looked up. */

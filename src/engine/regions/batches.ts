@@ -120,7 +120,7 @@ export class RegionBatches {
     members.sort((left, right) => right.seen - left.seen);
     members.length = Math.min(members.length, this.#policy.most);
     for (const member of members) this.#others.delete(member);
-    this.#order(members);
+    this.#order(members, false);
     return true;
   }
 
@@ -143,10 +143,10 @@ export class RegionBatches {
 
   #orderWaiting(): void {
     this.#samples = 0;
-    this.#order(this.#waiting.splice(0, this.#policy.most).filter(isWanted));
+    this.#order(this.#waiting.splice(0, this.#policy.most).filter(isWanted), true);
   }
 
-  #order(members: readonly BatchMember[]): void {
+  #order(members: readonly BatchMember[], isHot: boolean): void {
     if (members.length === 0) return;
     const bodies = members.map(({ body }) => body as NamedFunction);
     const bytes = buildBatchModule(this.#handlers.surroundings, bodies);
@@ -154,7 +154,7 @@ export class RegionBatches {
     this.#orderedBytes = bytes.length;
     this.#compiler.submit(
       bytes,
-      members.map(({ kept }) => kept),
+      members.map(({ kept }) => kept && { ...kept, isHot }),
     );
   }
 

@@ -5,14 +5,14 @@ import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler
 import { FIRST_HANDLER } from '../handlers/runtime.ts';
 import { RECORD } from '../record.ts';
 import { type CodeRange, findCode, placesOfKept, profilesOfKept } from './adoption.ts';
-import { type ArchivedRegion, CodeArchive } from './archive.ts';
+import { type ArchivedRegion, CodeArchive, type KeptRegion } from './archive.ts';
 import { type BatchCompiler, type BatchPolicy, DEFAULT_BATCHES, RegionBatches } from './batches.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import { completeGraph, type RegionDraft, type RegionGraph } from './graph.ts';
 import { packJob } from './job.ts';
 import type { JumpProfiles } from './profile.ts';
 import { Region, type RegionFacts } from './region.ts';
-import { RegionTables, type TablePlace } from './region-table.ts';
+import { type RegionPlaces, RegionTables, type TablePlace } from './region-table.ts';
 import type { RegionTrace } from './trace.ts';
 import { buildRegion } from './translate.ts';
 import { CHUNK_BITS, VolatileCode } from './volatile-code.ts';
@@ -27,6 +27,8 @@ const HEAT_AT_REST = 3;
 const INSTRUCTIONS_AT_REST = 60;
 const AT_REST: Heat = { seen: 0, wanted: 0 };
 const REST_NANOSECONDS = 10e6;
+/** The table of a region from the archive is written anew when it was seen so often. */
+const RENEWED = 16;
 /** Regions that a workshop is asked for at a time. */
 const MOST_ORDERS = 64;
 
@@ -185,16 +187,15 @@ export class RegionCache {
     const present = this.#regions.get(record);
     if (present !== undefined) {
       if (!present.isInstalled) return false;
+      if (isEntry && present.origin !== undefined)
+        return this.#sawAdopted(present, present.origin, source, now);
       if (!this.#outgrown(present)) {
         if (isEntry) this.#batches?.saw(present);
         return true;
       }
       this.#drop(present);
       const generation = present.facts.generation + 1;
-      return (
-        this.#adopt(offset, record, source(), { generation }) ||
-        this.#make(offset, record, source(), now, generation, undefined)
-      );
+      return this.#make(offset, record, source(), now, generation, undefined);
     }
     const isAdopted =
       this.#candidates(frame, offset).length > 0 && this.#adopt(offset, record, source());
@@ -208,6 +209,33 @@ export class RegionCache {
     heat.seen += weight;
     if (this.#keeps) heat.place = { offset, record, source };
     return heat.seen >= heat.wanted && this.#make(offset, record, source(), now, 0, heat);
+  }
+
+  /**
+   * Execution has come into a region of the archive. By now more is decoded around it than when it was installed; and one
+   * that was not hot when it was made is made anew when it is.
+   */
+  #sawAdopted(
+    region: Region,
+    origin: KeptRegion,
+    source: () => CodeSource,
+    now: () => number,
+  ): boolean {
+    const { record, handler, offset, generation } = region.facts;
+    region.seen++;
+    if (region.seen === RENEWED) {
+      const places = this.#placesOf(origin, source(), handler);
+      this.#tables.renew(region.table, origin.exits, places);
+    }
+    const isLow = !origin.isHot && region.seen === this.#policy.batches.seen;
+    if (!isLow && !this.#outgrown(region)) return true;
+    this.#drop(region);
+    const next = isLow ? generation : generation + 1;
+    return this.#make(offset, record, source(), now, next, undefined);
+  }
+
+  #placesOf(kept: KeptRegion, source: CodeSource, handler: number): RegionPlaces {
+    return placesOfKept(kept, source, handler, this.#cache, this.#words, this.#profiles);
   }
 
   /** Its indirect jumps went out often to places that could be inside. */
@@ -373,34 +401,24 @@ export class RegionCache {
     const start = now();
     for (const find of this.#finds) {
       // Nobody was led to these records yet.
-      if (find.page === page) this.#adopt(find.offset, find.record, source, { isNew: true });
+      if (find.page === page) this.#adopt(find.offset, find.record, source, true);
     }
     this.#finds = [];
     this.compileSeconds += (now() - start) / 1e9;
   }
 
-  /**
-   * Installs a region of the archive that begins at `record`, if there is one whose code is all there, and which was made
-   * so often at least.
-   */
-  #adopt(
-    offset: number,
-    record: number,
-    source: CodeSource,
-    { generation = 0, isNew = false } = {},
-  ): boolean {
+  /** Installs a region of the archive that begins at `record`, if there is one whose code is all there. */
+  #adopt(offset: number, record: number, source: CodeSource, isNew = false): boolean {
     // What is traced is made here.
     if (this.trace !== undefined || this.#regions.has(record) || source.mode.bits !== 64)
       return false;
     if (!this.#isOwn(record)) return false;
     const handler = this.#words[record >> 2] as number;
     for (const { kept, use } of this.#candidates(source.anyFrame(0), offset)) {
-      const ranges = kept.generation < generation ? undefined : findCode(kept, source);
+      const ranges = findCode(kept, source);
       if (ranges === undefined) continue;
       if (!this.#tables.hasRoom || !this.#hasSlot) return false;
-      const words = this.#words;
-      const places = placesOfKept(kept, source, handler, this.#cache, words, this.#profiles);
-      const table = this.#tables.add(kept.exits, places);
+      const table = this.#tables.add(kept.exits, this.#placesOf(kept, source, handler));
       const used = use(table.at);
       if (used === undefined) {
         this.#tables.remove(table);
@@ -416,7 +434,7 @@ export class RegionCache {
         holdsAnywhere: true,
       };
       const region = new Region(facts);
-      Object.assign(region, { table, release: used.release, isInstalled: true });
+      Object.assign(region, { table, origin: kept, release: used.release, isInstalled: true });
       for (const { frame } of ranges) this.#cache.claim(frame);
       this.#register(region);
       this.#handlers.table.set(facts.index, used.function);

@@ -129,11 +129,23 @@ export class RegionTables {
 
   /** Writes the table of a region with packed `exits`, when there is room. */
   add(exits: Int32Array, places: RegionPlaces): TablePlace {
-    const entries = [...unpackExits(exits)].map((exit) => ({ exit, to: targetOf(exit, places) }));
+    const entries = resolve(exits, places);
+    const first = entriesAt(places.frames.length);
+    const records = entries.filter(({ to }) => to === undefined).length;
+    const bytes = first + entries.length * EXIT_ENTRY.bytes + records * RECORD.bytes;
+    const table = this.#take(bytes);
+    this.#write(table, entries, places);
+    return table;
+  }
+
+  /** Writes a table anew, now that more is decoded. No region may be running. */
+  renew(table: TablePlace, exits: Int32Array, places: RegionPlaces): void {
+    this.#write(table, resolve(exits, places), places);
+  }
+
+  #write(table: TablePlace, entries: readonly Resolved[], places: RegionPlaces): void {
     const first = entriesAt(places.frames.length);
     const recordsAt = first + entries.length * EXIT_ENTRY.bytes;
-    const records = entries.filter(({ to }) => to === undefined).length;
-    const table = this.#take(recordsAt + records * RECORD.bytes);
     const view = this.#view;
     view.setUint32(table.at + REGION_TABLE.handler, places.rootHandler, true);
     for (const [i, frame] of places.frames.entries())
@@ -147,7 +159,6 @@ export class RegionTables {
       this.#addRecord(record, exit);
       record += RECORD.bytes;
     }
-    return table;
   }
 
   #take(used: number): TablePlace {
@@ -192,6 +203,15 @@ export class RegionTables {
     this.#next = this.#base;
     this.#free.clear();
   }
+}
+
+interface Resolved {
+  readonly exit: RegionExit;
+  readonly to: ExitTarget | undefined;
+}
+
+function resolve(exits: Int32Array, places: RegionPlaces): Resolved[] {
+  return [...unpackExits(exits)].map((exit) => ({ exit, to: targetOf(exit, places) }));
 }
 
 /** What the entry of an exit names; undefined when it needs a record of its own. */

@@ -34,6 +34,8 @@ export class Region implements BatchMember {
   /** what to keep of it, if that can be done */
   kept: KeptRegion | undefined;
   seen = 0;
+  /** where it is from, if that is the archive */
+  origin: KeptRegion | undefined;
   /** of one from the archive: gives its function back */
   release: (() => void) | undefined;
 

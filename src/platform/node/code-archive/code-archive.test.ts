@@ -31,6 +31,7 @@ const REGION: KeptRegion = {
   ],
   exits: Int32Array.of(0, -5, 3, 32, 0),
   generation: 2,
+  isHot: true,
 };
 
 /** The bytes of a module with a function that returns `value`. */

@@ -50,8 +50,8 @@ function packRegion(region: KeptRegion | undefined, numbers: number[], bytes: Ui
     numbers.push(-1);
     return;
   }
-  const { offset, head, pages, code, exits, generation } = region;
-  numbers.push(offset, head.length, generation, pages.length, ...pages, code.length);
+  const { offset, head, pages, code, exits, generation, isHot } = region;
+  numbers.push(offset, head.length, generation, isHot ? 1 : 0, pages.length, ...pages, code.length);
   bytes.push(head);
   for (const part of code) {
     numbers.push(part.page, part.first, part.bytes.length);
@@ -66,6 +66,7 @@ function unpackRegion(reader: PackReader): KeptRegion | undefined {
   if (offset === -1) return undefined;
   const head = reader.bytes(reader.number());
   const generation = reader.number();
+  const isHot = reader.number() === 1;
   const pages = reader.list(() => reader.number());
   const code = reader.list(() => ({
     page: reader.number(),
@@ -73,7 +74,7 @@ function unpackRegion(reader: PackReader): KeptRegion | undefined {
     bytes: reader.bytes(reader.number()),
   }));
   const exits = reader.numbers(reader.number());
-  return { offset, head, pages, code, exits, generation };
+  return { offset, head, pages, code, exits, generation, isHot };
 }
 
 class PackReader {
