@@ -27,8 +27,6 @@ const HEAT_AT_REST = 3;
 const INSTRUCTIONS_AT_REST = 60;
 const AT_REST: Heat = { seen: 0, wanted: 0 };
 const REST_NANOSECONDS = 10e6;
-/** The table of a region from the archive is written anew when it was seen so often. */
-const RENEWED = 16;
 /** Regions that a workshop is asked for at a time. */
 const MOST_ORDERS = 64;
 
@@ -212,8 +210,8 @@ export class RegionCache {
   }
 
   /**
-   * Execution has come into a region of the archive. By now more is decoded around it than when it was installed; and one
-   * that was not hot when it was made is made anew when it is.
+   * Execution has come into a region of the archive. One that was not hot when it was made is made anew when it is: by now
+   * more is known of the code around it.
    */
   #sawAdopted(
     region: Region,
@@ -221,12 +219,8 @@ export class RegionCache {
     source: () => CodeSource,
     now: () => number,
   ): boolean {
-    const { record, handler, offset, generation } = region.facts;
+    const { record, offset, generation } = region.facts;
     region.seen++;
-    if (region.seen === RENEWED) {
-      const places = this.#placesOf(origin, source(), handler);
-      this.#tables.renew(region.table, origin.exits, places);
-    }
     const isLow = !origin.isHot && region.seen === this.#policy.batches.seen;
     if (!isLow && !this.#outgrown(region)) return true;
     this.#drop(region);

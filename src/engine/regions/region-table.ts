@@ -138,11 +138,6 @@ export class RegionTables {
     return table;
   }
 
-  /** Writes a table anew, now that more is decoded. No region may be running. */
-  renew(table: TablePlace, exits: Int32Array, places: RegionPlaces): void {
-    this.#write(table, resolve(exits, places), places);
-  }
-
   #write(table: TablePlace, entries: readonly Resolved[], places: RegionPlaces): void {
     const first = entriesAt(places.frames.length);
     const recordsAt = first + entries.length * EXIT_ENTRY.bytes;
