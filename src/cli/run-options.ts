@@ -128,9 +128,8 @@ export function addRunOptions(command: Command): Command {
     .option('--trace-file <file>', 'where --trace goes; standard error by default')
     .option(
       '--code-archive <dir[,readonly]>',
-      'where translated code is kept, so that later runs need not translate it again; none: nowhere.\n' +
-        'readonly: it is used, and stays as it is. By default $VIVARIUM_CODE_ARCHIVE, or a directory of\n' +
-        'the cache',
+      'keep translated code there, so that later runs start faster and need not translate it again;\n' +
+        'readonly: it is used, and stays as it is. By default $VIVARIUM_CODE_ARCHIVE, else none',
     )
     .addOption(
       new Option('--eager', 'translate everything before it first runs, for tests').hideHelp(),

@@ -59,7 +59,7 @@ export interface MachineOptions {
   readonly trace?: string | undefined;
   /**
    * directory in which code that `bt` has translated is kept for later runs, `DIR[,readonly]`, or `none`;
-   * `$VIVARIUM_CODE_ARCHIVE`, or a directory of the cache, when it is not given
+   * `$VIVARIUM_CODE_ARCHIVE` when it is not given, and none when that is not set either
    */
   readonly codeArchive?: string | undefined;
   /** `bt` translates everything before it first runs: slow, for tests */

@@ -6,7 +6,6 @@
  *   guest/     what a default guest boots, ready to use
  *   packages/  Debian packages, and a record of each
  *   files/     single files taken out of packages
- *   code/      translated code: see code-archive/
  *   apt/       lists and state of the private apt
  *   tmp-*      work in progress; removed when it ends
  */

@@ -19,7 +19,6 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import type { KeptBatch, KeptHandlers } from '../../../engine/mod.ts';
-import { defaultCacheDirectory } from '../guest-cache.ts';
 import { type ArchiveFile, archiveFile, readArchiveFile } from './archive-file.ts';
 import { machineCodeOf } from './compiled-module.ts';
 import type { Description } from './description.ts';
@@ -42,17 +41,15 @@ export interface CodeArchivePlace {
 const READ_ONLY = ',readonly';
 
 /**
- * Where code is kept: `DIR[,readonly]` as it was named, or as the environment names it, or a directory of the cache.
- * Undefined: nowhere.
+ * Where code is kept: `DIR[,readonly]` as it was named, or as the environment names it. Undefined: nowhere, as by default
+ * and for `none`.
  */
 export function codeArchivePlace(
   named: string | undefined,
   environment: NodeJS.ProcessEnv = process.env,
 ): CodeArchivePlace | undefined {
   const place = named ?? (environment['VIVARIUM_CODE_ARCHIVE'] || undefined);
-  if (place === 'none') return undefined;
-  if (place === undefined)
-    return { directory: join(defaultCacheDirectory(environment), 'code'), isReadOnly: false };
+  if (place === undefined || place === 'none') return undefined;
   const isReadOnly = place.endsWith(READ_ONLY);
   const directory = resolve(isReadOnly ? place.slice(0, -READ_ONLY.length) : place);
   return { directory, isReadOnly };

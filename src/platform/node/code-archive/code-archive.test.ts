@@ -81,7 +81,7 @@ test('numbers that make no sense are refused', () => {
   }
 });
 
-test('where code is kept: as named, as the environment says, or in the cache', () => {
+test('where code is kept: as named, as the environment says, or nowhere', () => {
   const place = (named: string | undefined, environment: NodeJS.ProcessEnv) => {
     const { directory, isReadOnly } = codeArchivePlace(named, environment) ?? {};
     return [directory, isReadOnly];
@@ -89,7 +89,7 @@ test('where code is kept: as named, as the environment says, or in the cache', (
   assert.deepEqual(place('/a', { VIVARIUM_CODE_ARCHIVE: '/b' }), ['/a', false]);
   assert.deepEqual(place('/a,readonly', {}), ['/a', true]);
   assert.deepEqual(place(undefined, { VIVARIUM_CODE_ARCHIVE: '/b,readonly' }), ['/b', true]);
-  assert.deepEqual(place(undefined, { XDG_CACHE_HOME: '/c' }), ['/c/vivarium/code', false]);
+  assert.deepEqual(place(undefined, {}), [undefined, undefined]);
   for (const named of ['none', undefined])
     assert.equal(codeArchivePlace(named, { VIVARIUM_CODE_ARCHIVE: 'none' }), undefined);
 });
