@@ -288,6 +288,7 @@ export class CodeCache {
   /** Bytes `[offset, offset + bytes)` of `frame` changed: instructions that overlap become stale. */
   invalidate(frame: number, offset: number, bytes: number): void {
     const words = this.#words;
+    const before = this.invalidations;
     this.onInvalidate(frame, offset, bytes);
     const end = Math.min(PAGE_BYTES, offset + bytes);
     for (let mode = 0; mode < 16; mode++) {
@@ -312,6 +313,7 @@ export class CodeCache {
         this.#crossings.delete(frame);
       }
     }
+    if (this.invalidations !== before) this.onHandlerChange();
     if (bytes >= PAGE_BYTES) this.#forget(frame);
   }
 
@@ -322,7 +324,6 @@ export class CodeCache {
 
   #stale(record: number): void {
     this.#words[record >> 2] = PSEUDO.stale;
-    this.onHandlerChange();
     this.invalidations++;
   }
 
@@ -350,6 +351,7 @@ export class CodeCache {
       if (handler === PSEUDO.crossing) {
         this.#stale(record);
         this.#stale(record + RECORD.bytes);
+        this.onHandlerChange();
       }
       this.#words[index] = 0;
     }

@@ -160,14 +160,16 @@ export class TlbBank {
     this.#invalidate(this.base + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes, page);
     const execute =
       this.base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
-    if (words[execute >> 2] === page && words[(execute >> 2) + 1] === high)
-      this.#clearExecute(execute);
+    if (words[execute >> 2] !== page || words[(execute >> 2) + 1] !== high) return;
+    this.#clearExecute(execute);
+    this.forgetTargets();
   }
 
   /** Drops the translations of the 2 MiB page at (low, high), cached in pieces of 4 KiB. */
   flushLargePage(low: number, high: number): void {
     if (this.#filled + this.#globalFilled + this.#executeFilled + this.#executeGlobalFilled === 0)
       return;
+    this.forgetTargets();
     const words = this.#words;
     const first = low & ~(LARGE_PAGE - 1);
     for (let piece = 0; piece < LARGE_PAGE; piece += 4096) {
@@ -222,7 +224,6 @@ export class TlbBank {
   #clearExecute(entry: number): void {
     const words = this.#words;
     const at = entry >> 2;
-    if (words[at + 2] !== 0) this.forgetTargets();
     words[at] = entry - this.base === TLB.execute ? 4096 : 0;
     words[at + 1] = 0;
     words[at + 2] = 0;

@@ -40,6 +40,26 @@ export function emitDispatch(
   emitSearch(f, handlerType, { rip, rest, cpu, tlb, target, word, record });
 }
 
+/** Sets the local `linear` to the linear address of `rip`. */
+export function emitLinear(f: FunctionWriter, rip: number, cpu: number, linear: number): void {
+  f.get(rip)
+    .get(cpu)
+    .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
+    .i64Add()
+    .set(linear);
+}
+
+/** Pushes the place of the execute TLB's entry for the local `linear`, less TLB.execute. */
+export function pushExecuteEntry(f: FunctionWriter, linear: number, tlb: number): void {
+  f.get(linear)
+    .wrap()
+    .i32Const(12)
+    .op(0x76) // shr_u
+    .i32Const(TLB.executeEntries - 1)
+    .i32And();
+  f.i32Const(4).op(0x74).get(tlb).i32Add();
+}
+
 interface Locals {
   readonly rip: number;
   readonly rest: number;
@@ -58,18 +78,9 @@ function emitSearch(
 ): void {
   const linear = f.local(I64);
   const entry = f.local(I32);
-  f.get(rip)
-    .get(cpu)
-    .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
-    .i64Add()
-    .set(linear);
-  f.get(linear)
-    .wrap()
-    .i32Const(12)
-    .op(0x76)
-    .i32Const(TLB.executeEntries - 1)
-    .i32And();
-  f.i32Const(4).op(0x74).get(tlb).i32Add().tee(entry);
+  emitLinear(f, rip, cpu, linear);
+  pushExecuteEntry(f, linear, tlb);
+  f.tee(entry);
   f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if(VOID, true); // (tag ^ linear) < 4096
   f.get(entry).i32Load(TLB.execute + TLB.executeMap);
   f.get(linear)

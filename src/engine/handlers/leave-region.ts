@@ -12,6 +12,15 @@ const SAMPLED_EXITS = 128;
 const [ENTRY, REST, CPU, TLB_BASE, RIP] = [0, 1, 2, 3, 4] as const;
 
 /**
+ * Counts instructions run in regions, for the statistics: the way in adds the budget in the local `rest`, the way out
+ * takes off what is left of it.
+ */
+export function countBudget(f: FunctionWriter, cpu: number, rest: number, way: 'in' | 'out'): void {
+  f.get(cpu).get(cpu).i64Load(STATE.regionBytes).get(rest).op(0xac); // i64.extend_i32_s
+  f.op(way === 'in' ? 0x7c : 0x7d).i64Store(STATE.regionBytes); // add, sub
+}
+
+/**
  * (entry of the exit, rest of the budget, cpu, tlb, rip): goes on where the exit says. `rip` is where to, when it names no
  * record, else the RIP of the region's base page. Registers and flags are written back. All regions share it, so that
  * it stays in the host's caches, and regions are small.
@@ -27,9 +36,7 @@ export function leaveRegionBody(handlerType: number, isWide: boolean): FunctionC
   f.i64Const(8n).op(0x87); // shr_s: the recipe goes
   f.i64Const(12n).op(0x86).get(RIP).i64Add().set(RIP);
   f.end();
-  // Instructions run in regions, for the statistics: the way in has added the budget.
-  f.get(CPU).get(CPU).i64Load(STATE.regionBytes).get(REST).op(0xac).op(0x7d);
-  f.i64Store(STATE.regionBytes);
+  countBudget(f, CPU, REST, 'out');
 
   const storeRip = () => {
     f.get(RIP).set(next);

@@ -10,7 +10,7 @@ import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
 import { storeFlagsBody } from '../flags/formula-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
-import { emitDispatch } from './dispatch.ts';
+import { emitDispatch, emitLinear, pushExecuteEntry } from './dispatch.ts';
 import { CPU, CURSOR, PC, type RuntimeFunctions, TLB_BASE } from './handler-emitter.ts';
 import { LEAVE_REGION, leaveRegionBody } from './leave-region.ts';
 
@@ -225,18 +225,9 @@ function branchAndLinkBody(branchTo: number): FunctionCode {
   f.get(rip).get(cpu).i64Load(STATE.ripBase).op(0x7d).tee(offset).i64Const(4096n).op(0x54).if();
   // The page being executed is usually in the execute TLB; if not, the link waits for the next time.
   const linear = f.local(I64);
-  f.get(rip)
-    .get(cpu)
-    .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
-    .i64Add()
-    .set(linear);
-  f.get(linear)
-    .wrap()
-    .i32Const(12)
-    .op(0x76)
-    .i32Const(TLB.executeEntries - 1)
-    .i32And();
-  f.i32Const(4).op(0x74).get(tlb).i32Add().tee(entry);
+  emitLinear(f, rip, cpu, linear);
+  pushExecuteEntry(f, linear, tlb);
+  f.tee(entry);
   f.i64Load(TLB.execute).get(linear).op(0x85).i64Const(4096n).op(0x54).if();
   f.get(pc);
   f.get(entry).i32Load(TLB.execute + TLB.executeMap);
@@ -304,13 +295,8 @@ function crossingBody(handlerType: number, leave: number): FunctionWriter {
   // Outside 64-bit mode the page behind the last one is the first.
   f.get(PC).memory([0x34], RECORD.displacement); // i64.load32_s
   f.i64Const(0xffff_ffffn).op(0x84).op(0x83).set(linear);
-  f.get(linear)
-    .wrap()
-    .i32Const(12)
-    .op(0x76)
-    .i32Const(TLB.executeEntries - 1)
-    .i32And();
-  f.i32Const(4).op(0x74).get(TLB_BASE).i32Add().tee(entry);
+  pushExecuteEntry(f, linear, TLB_BASE);
+  f.tee(entry);
   f.i64Load(TLB.execute).get(linear).op(0x51); // equal: the address is page-aligned
   f.get(entry)
     .i32Load(TLB.execute + TLB.executeFrame)

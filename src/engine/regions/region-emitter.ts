@@ -670,7 +670,7 @@ export class RegionEmitter extends BodyEmitter {
     f.i64Store(STATE.ripBase);
     args();
     f.callNamed(this.imports.helper(name), name);
-    this.leavesWith(this.#frame.exitHandler, isLast);
+    this.leavesWith(this.#frame.helperStatus, isLast);
     f.if(VOID, false);
     f.i32Const(number).set(this.#frame.exit);
     this.#labelsUsed.add('helper');

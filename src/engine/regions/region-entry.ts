@@ -1,7 +1,9 @@
 import { assert } from '../../util/mod.ts';
 import { VOID } from '../../wasm/mod.ts';
 import { CS, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
+import { pushExecuteEntry } from '../handlers/dispatch.ts';
 import { CPU, CURSOR, PC, TLB_BASE } from '../handlers/handler-emitter.ts';
+import { countBudget } from '../handlers/leave-region.ts';
 import { EXIT } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
 import type { RegionInstruction } from './graph.ts';
@@ -42,13 +44,8 @@ export class RegionEntry {
         .i64Add();
       this.#frame.cutRip();
       f.set(this.#frame.target);
-      f.get(this.#frame.target)
-        .wrap()
-        .i32Const(12)
-        .op(0x76)
-        .i32Const(TLB.executeEntries - 1)
-        .i32And();
-      f.i32Const(4).op(0x74).get(TLB_BASE).i32Add().tee(this.#frame.exitRecord);
+      pushExecuteEntry(f, this.#frame.target, TLB_BASE);
+      f.tee(this.#frame.exitRecord);
       f.i64Load(TLB.execute).get(this.#frame.target).op(0x52); // ne
       f.get(this.#frame.exitRecord)
         .i32Load(TLB.execute + TLB.executeFrame)
@@ -81,9 +78,7 @@ export class RegionEntry {
     f.i32Const(EXIT.budget).return();
     f.end();
     f.get(this.#frame.ripBase).set(this.#frame.exitRip);
-    // For the statistics: the way out takes off what is left.
-    f.get(CPU).get(CPU).i64Load(STATE.regionBytes).get(this.#frame.rest).op(0xac).i64Add();
-    f.i64Store(STATE.regionBytes);
+    countBudget(f, CPU, this.#frame.rest, 'in');
   }
 
   /** Goes on with the handler of the first instruction instead of the region. */

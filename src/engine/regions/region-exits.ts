@@ -1,7 +1,6 @@
-import { STATE } from '../../x86/mod.ts';
 import type { RegionTypes } from '../handlers/function-module.ts';
 import { CPU, TLB_BASE } from '../handlers/handler-emitter.ts';
-import { LEAVE_REGION } from '../handlers/leave-region.ts';
+import { countBudget, LEAVE_REGION } from '../handlers/leave-region.ts';
 import { AFTER_HELPER } from '../handlers/runtime.ts';
 import { EXIT_ENTRY } from './exit-entry.ts';
 import type { RegionFrame } from './region-frame.ts';
@@ -49,8 +48,13 @@ export class RegionExits {
     f.returnCallIndirect(this.#leaveRegion);
   }
 
-  /** What the table says of the exit whose number is in the frame, which becomes the place of its entry. */
-  #readExit(): void {
+  /** Pushes the place of the entry whose number is in the frame, less what stands before the entries. */
+  #pushEntry(): void {
+    this.#frame.f.get(this.#frame.exit).i32Const(4).op(0x74).getOwnGlobal().i32Add();
+  }
+
+  /** After a helper that did not simply return: its status is in helperStatus, the state is written back. */
+  helperEpilogue(): void {
     const { f, entriesAt } = this.#frame;
     this.#pushEntry();
     f.tee(this.#frame.exit);
@@ -61,21 +65,9 @@ export class RegionExits {
     f.get(this.#frame.exit)
       .i32Load(entriesAt + EXIT_ENTRY.record)
       .set(this.#frame.exitRecord);
-  }
-
-  /** Pushes the place of the entry whose number is in the frame, less what stands before the entries. */
-  #pushEntry(): void {
-    this.#frame.f.get(this.#frame.exit).i32Const(4).op(0x74).getOwnGlobal().i32Add();
-  }
-
-  /** After a helper that did not simply return: its status is in exitHandler, the state is written back. */
-  helperEpilogue(): void {
-    const f = this.#frame.f;
-    this.#readExit();
-    f.get(CPU).get(CPU).i64Load(STATE.regionBytes).get(this.#frame.rest).op(0xac).op(0x7d);
-    f.i64Store(STATE.regionBytes);
+    countBudget(f, CPU, this.#frame.rest, 'out');
     f.get(this.#frame.exitRecord).get(this.#frame.rest).get(this.#frame.exitRecord).i32Add();
-    f.get(CPU).get(TLB_BASE).get(this.#frame.exitHandler);
+    f.get(CPU).get(TLB_BASE).get(this.#frame.helperStatus);
     f.i32Const(AFTER_HELPER).returnCallIndirect(this.#afterHelper);
   }
 

@@ -13,9 +13,11 @@ export class RegionFrame {
   readonly rest: number;
   /** local: RIP of byte 0 of the base page */
   readonly ripBase: number;
-  /** locals of an exit: its record and what runs there, and the RIP that it goes on at; the RIP base before that */
+  /** local: record of the instruction whose helper did not simply return */
   readonly exitRecord: number;
-  readonly exitHandler: number;
+  /** local: what its helper returned */
+  readonly helperStatus: number;
+  /** local: RIP to go on at, where an exit names no record; until then the RIP base */
   readonly exitRip: number;
   /** local: where an indirect jump goes to */
   readonly target: number;
@@ -31,7 +33,7 @@ export class RegionFrame {
     this.rest = f.local(I32);
     this.ripBase = f.local(I64);
     this.exitRecord = f.local(I32);
-    this.exitHandler = f.local(I32);
+    this.helperStatus = f.local(I32);
     this.exitRip = f.local(I64);
     this.target = f.local(I64);
     this.exit = f.local(I32);
