@@ -170,7 +170,7 @@ export class Mmu {
     return frame + inPage;
   }
 
-  /** As `translate`, for code that was fetched before; leaves the page tables as they are. */
+  /** As `translate`, for code that is not fetched now; leaves the page tables as they are. */
   probeCode(low: number, high: number, privilege: number): number {
     this.#context.probes = true;
     const place = this.translate(low, high, ACCESS_EXECUTE, privilege);

@@ -4,18 +4,9 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchCompiler } from '../../src/engine/mod.ts';
 import { BatchThread } from '../../src/platform/node/batch-thread.ts';
-import { FunctionWriter, I32, ModuleWriter } from '../../src/wasm/mod.ts';
+import { constantModule, constantOf } from '../../src/wasm/constant-module.fixture.ts';
 import { CodeMachine, SlowBatchCompiler } from '../fuzz/code/code-machine.ts';
 import { BUDGET, makeStart } from '../fuzz/code/round.ts';
-
-/** A module with a function that returns `value`. */
-function moduleOf(value: number): Uint8Array<ArrayBuffer> {
-  const module = new ModuleWriter();
-  const type = module.type([], [I32]);
-  const code = new FunctionWriter(0).i32Const(value).finish();
-  module.exportFunction('0', module.addFunction(type, code));
-  return module.finish({ optimized: true });
-}
 
 async function next(compiler: BatchCompiler): Promise<WebAssembly.Module> {
   for (;;) {
@@ -47,9 +38,8 @@ for (const [name, open] of Object.entries(compilers)) {
 
     test('it delivers each module once', async () => {
       for (const value of [7, 8]) {
-        compiler.submit(moduleOf(value), []);
-        const { exports } = new WebAssembly.Instance(await next(compiler));
-        assert.equal((exports['0'] as () => number)(), value);
+        compiler.submit(constantModule(value), []);
+        assert.equal(constantOf(await next(compiler)), value);
         assert.equal(compiler.take(), undefined);
       }
     });

@@ -55,6 +55,7 @@ export class HandlerSet {
   }
 
   #useKept(kept: KeptHandlers | undefined): WebAssembly.Exports | undefined {
+    // Their variants are not known: a handler that differs in nothing may be made once more.
     const module = kept?.load();
     if (kept === undefined || module === undefined) return undefined;
     for (const [i, key] of kept.keys.entries()) {

@@ -2,9 +2,10 @@
 import type { CodeCache } from '../code-cache.ts';
 import { FIRST_HANDLER } from '../handlers/runtime.ts';
 import { RECORD } from '../record.ts';
-import { headOf, type KeptRegion } from './archive.ts';
+import { headOf, type KeepableRegion, type KeptRegion } from './archive.ts';
 import type { CodeSource } from './discover.ts';
 import type { JumpProfiles } from './profile.ts';
+import type { CodeFacts, RegionFacts } from './region.ts';
 import { profiledJumps, type RegionPlaces } from './region-table.ts';
 
 const PAGE = 4096;
@@ -28,7 +29,7 @@ export function keepRegion(
   ranges: readonly CodeRange[],
   exits: Int32Array<ArrayBuffer>,
   generation: number,
-): KeptRegion {
+): KeepableRegion {
   return {
     offset,
     head: headOf(memory, frame, offset),
@@ -40,7 +41,6 @@ export function keepRegion(
     })),
     exits,
     generation,
-    isHot: false,
   };
 }
 
@@ -81,11 +81,21 @@ export function placesOfKept(
   };
 }
 
-/** Profiles of the indirect jumps of `kept`. */
-export function profilesOfKept(kept: KeptRegion, source: CodeSource): number[] {
-  return profiledJumps(kept.exits)
-    .map((at) => profileAt(source, at))
-    .filter((profile) => profile !== 0);
+export function factsOfKept(
+  kept: KeptRegion,
+  ranges: readonly CodeRange[],
+  source: CodeSource,
+): CodeFacts & Pick<RegionFacts, 'generation'> {
+  return {
+    offset: kept.offset,
+    generation: kept.generation,
+    profiles: profiledJumps(kept.exits)
+      .map((at) => profileAt(source, at))
+      .filter((profile) => profile !== 0),
+    pages: new Map([0, ...kept.pages].map((page) => [page, source.anyFrame(page)])),
+    ranges,
+    holdsAnywhere: true,
+  };
 }
 
 function profileAt(source: CodeSource, at: number): number {

@@ -22,6 +22,9 @@ export interface KeptRegion {
   readonly isHot: boolean;
 }
 
+/** As long as it has not been compiled for speed. */
+export type KeepableRegion = Omit<KeptRegion, 'isHot'>;
+
 /** Regions compiled together. */
 export interface KeptBatch {
   /** by their numbers in the module; undefined: one that was not kept */

@@ -6,7 +6,7 @@ import {
 } from '../handlers/function-module.ts';
 import type { KeptHandlers } from '../handlers/handler-module.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
-import type { KeptBatch, KeptRegion } from './archive.ts';
+import type { KeepableRegion, KeptBatch, KeptRegion } from './archive.ts';
 import type { TablePlace } from './region-table.ts';
 
 /** Compiles modules for speed, on another thread. Calls come from the thread that runs the guest. */
@@ -38,7 +38,7 @@ export interface BatchMember {
   /** samples of ways into it */
   seen: number;
   /** what to keep of it, if anything */
-  readonly kept: KeptRegion | undefined;
+  readonly kept: KeepableRegion | undefined;
 }
 
 /** A guest that rests has this many regions compiled at least. */
@@ -109,16 +109,16 @@ export class RegionBatches {
   }
 
   /**
-   * Called when the guest rests: what was translated at all will be wanted again in other
-   * runs. False when there is nothing to do.
+   * Called when the guest rests: what was translated at all will be wanted again in other runs. False when there is
+   * nothing to do.
    */
   rest(): boolean {
     if (!this.#isFree()) return true;
     if (this.#others.size < LEAST_AT_REST) return false;
-    // Code that has changed since, as a kernel's does while it starts, begins anew in the next run.
-    const members = [...this.#others].filter(({ body }) => body !== undefined);
-    members.sort((left, right) => right.seen - left.seen);
-    members.length = Math.min(members.length, this.#policy.most);
+    // Those out of use as well: code that has changed, as a kernel's does while it starts, is as before in the next run.
+    const members = [...this.#others]
+      .sort((left, right) => right.seen - left.seen)
+      .slice(0, this.#policy.most);
     for (const member of members) this.#others.delete(member);
     this.#order(members, false);
     return true;

@@ -4,28 +4,26 @@ import type { NamedFunction } from '../handlers/function-module.ts';
 import { FIRST_REGION, type HandlerSet, REGION_SLOTS } from '../handlers/handler-set.ts';
 import { FIRST_HANDLER } from '../handlers/runtime.ts';
 import { RECORD } from '../record.ts';
-import { type CodeRange, findCode, placesOfKept, profilesOfKept } from './adoption.ts';
+import { factsOfKept, findCode, placesOfKept } from './adoption.ts';
 import { type ArchivedRegion, CodeArchive, type KeptRegion } from './archive.ts';
 import { type BatchCompiler, type BatchPolicy, DEFAULT_BATCHES, RegionBatches } from './batches.ts';
 import { type CodeSource, discover, type RegionLimits } from './discover.ts';
 import { completeGraph, type RegionDraft, type RegionGraph } from './graph.ts';
 import { packJob } from './job.ts';
 import type { JumpProfiles } from './profile.ts';
-import { Region, type RegionFacts } from './region.ts';
-import { type RegionPlaces, RegionTables, type TablePlace } from './region-table.ts';
+import { factsOfDraft, Region, type RegionFacts } from './region.ts';
+import { RegionTables, type TablePlace } from './region-table.ts';
 import type { RegionTrace } from './trace.ts';
 import { buildRegion } from './translate.ts';
 import { CHUNK_BITS, VolatileCode } from './volatile-code.ts';
 import type { RegionWorkshop } from './workshop.ts';
 
-const PAGE = 4096;
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
 const PROFILE_EXITS = 200;
 /** At rest, what was seen this often is translated for later runs, so much of it, and for so long at a time. */
 const HEAT_AT_REST = 3;
 const INSTRUCTIONS_AT_REST = 60;
-const AT_REST: Heat = { seen: 0, wanted: 0 };
 const REST_NANOSECONDS = 10e6;
 /** Regions that a workshop is asked for at a time. */
 const MOST_ORDERS = 64;
@@ -171,7 +169,8 @@ export class RegionCache {
 
   /**
    * Execution was seen at `record`, whose instruction lies `offset` bytes into its page; `weight` says how much of it the
-   * sample stands for, `isEntry` that execution has just come there from another region. True when a region is installed there; `source` is asked for only when one is to be made.
+   * sample stands for, `isEntry` that execution has just come there from another region. True when a region is installed
+   * there; `source` is asked for only when one is to be made.
    */
   sample(
     { map, frame }: CodePage,
@@ -191,9 +190,7 @@ export class RegionCache {
         if (isEntry) this.#batches?.saw(present);
         return true;
       }
-      this.#drop(present);
-      const generation = present.facts.generation + 1;
-      return this.#make(offset, record, source(), now, generation, undefined);
+      return this.#makeAnew(present, present.facts.generation + 1, source(), now);
     }
     const isAdopted =
       this.#candidates(frame, offset).length > 0 && this.#adopt(offset, record, source());
@@ -206,7 +203,9 @@ export class RegionCache {
     }
     heat.seen += weight;
     if (this.#keeps) heat.place = { offset, record, source };
-    return heat.seen >= heat.wanted && this.#make(offset, record, source(), now, 0, heat);
+    if (heat.seen < heat.wanted) return false;
+    const origin = source();
+    return this.#make(record, origin, now, 0, () => this.#discoverPaid(offset, origin, heat));
   }
 
   /**
@@ -219,17 +218,21 @@ export class RegionCache {
     source: () => CodeSource,
     now: () => number,
   ): boolean {
-    const { record, offset, generation } = region.facts;
+    const { generation } = region.facts;
     region.seen++;
-    const isLow = !origin.isHot && region.seen === this.#policy.batches.seen;
-    if (!isLow && !this.#outgrown(region)) return true;
-    this.#drop(region);
-    const next = isLow ? generation : generation + 1;
-    return this.#make(offset, record, source(), now, next, undefined);
+    if (!origin.isHot && region.seen === this.#policy.batches.seen)
+      return this.#makeAnew(region, generation, source(), now);
+    return !this.#outgrown(region) || this.#makeAnew(region, generation + 1, source(), now);
   }
 
-  #placesOf(kept: KeptRegion, source: CodeSource, handler: number): RegionPlaces {
-    return placesOfKept(kept, source, handler, this.#cache, this.#words, this.#profiles);
+  /** Makes a region once more where `region` is. */
+  #makeAnew(region: Region, generation: number, source: CodeSource, now: () => number): boolean {
+    const { record, offset } = region.facts;
+    this.#drop(region);
+    const { instructions } = this.#policy;
+    return this.#make(record, source, now, generation, () =>
+      this.#discover(offset, source, instructions),
+    );
   }
 
   /** Its indirect jumps went out often to places that could be inside. */
@@ -240,48 +243,51 @@ export class RegionCache {
     );
   }
 
+  /** Makes a region of what `discover` finds, or orders it. True when it is installed. */
   #make(
-    offset: number,
     record: number,
     source: CodeSource,
     now: () => number,
     generation: number,
-    heat: Heat | undefined,
+    discover: () => RegionDraft | undefined,
   ): boolean {
     if (!this.#hasSlot || !this.#tables.hasRoom || this.#cache.guardedFrame(record) >= 0)
       return false;
     if (this.#ordered.size >= MOST_ORDERS) return false;
     const start = now();
-    const draft = this.#discover(offset, source, heat);
-    let done = false;
-    if (draft !== undefined) {
-      done = this.#begin(draft, record, source, generation);
-      if (heat !== undefined) Object.assign(heat, { seen: 0, wanted: this.#policy.heat });
-    }
+    const draft = discover();
+    const isInstalled = draft !== undefined && this.#begin(draft, record, source, generation);
     this.compileSeconds += (now() - start) / 1e9;
-    return done;
+    return isInstalled;
+  }
+
+  /** The code of a region at `offset`, at most so many instructions. */
+  #discover(offset: number, source: CodeSource, instructions: number): RegionDraft | undefined {
+    const leavesOut = this.#leavesOut(source.frame(0), offset);
+    return discover(source, offset, { ...this.#policy, instructions }, leavesOut);
   }
 
   /** The code of a region at `offset`, unless it has not been seen enough for its size. */
-  #discover(offset: number, source: CodeSource, heat: Heat | undefined): RegionDraft | undefined {
+  #discoverPaid(offset: number, source: CodeSource, heat: Heat): RegionDraft | undefined {
     const policy = this.#policy;
-    const frame = source.frame(0);
-    const leavesOut = this.#leavesOut(frame, offset);
-    if (heat === undefined || policy.eager) return discover(source, offset, policy, leavesOut);
-    if (heat === AT_REST)
-      return discover(source, offset, { ...policy, instructions: INSTRUCTIONS_AT_REST }, leavesOut);
-    const least = policy.heat * this.#volatile.patience(frame, offset);
+    if (policy.eager) return this.#discover(offset, source, policy.instructions);
+    const least = policy.heat * this.#volatile.patience(source.frame(0), offset);
     if (heat.seen < least) {
       heat.wanted = least;
       return undefined;
     }
     // Looks at no more code than is paid for: most places never get hot.
     const instructions = Math.min(policy.instructions, Math.ceil(heat.seen / policy.heatEach));
-    const draft = discover(source, offset, { ...policy, instructions }, leavesOut);
-    const isWhole = draft !== undefined && draft.instructionCount < instructions;
-    if (isWhole || (draft !== undefined && instructions === policy.instructions)) return draft;
-    heat.wanted = 2 * heat.seen;
-    return undefined;
+    const draft = this.#discover(offset, source, instructions);
+    const isWhole =
+      instructions === policy.instructions ||
+      (draft !== undefined && draft.instructionCount < instructions);
+    if (draft === undefined || !isWhole) {
+      heat.wanted = 2 * heat.seen;
+      return undefined;
+    }
+    Object.assign(heat, { seen: 0, wanted: policy.heat });
+    return draft;
   }
 
   /** Which code is not taken into a region that begins at `offset` of `frame`. */
@@ -305,12 +311,8 @@ export class RegionCache {
       index: this.#free.pop() ?? this.#next++,
       record,
       handler: first.handler,
-      offset: first.at,
       generation,
-      profiles: profilesOf(draft),
-      pages: draft.pages,
-      ranges: rangesOf(draft, source),
-      holdsAnywhere: draft.bits === 64 && draft.ripBase === undefined,
+      ...factsOfDraft(draft, source),
     };
     const region = new Region(facts);
     this.#register(region);
@@ -412,7 +414,9 @@ export class RegionCache {
       const ranges = findCode(kept, source);
       if (ranges === undefined) continue;
       if (!this.#tables.hasRoom || !this.#hasSlot) return false;
-      const table = this.#tables.add(kept.exits, this.#placesOf(kept, source, handler));
+      const words = this.#words;
+      const places = placesOfKept(kept, source, handler, this.#cache, words, this.#profiles);
+      const table = this.#tables.add(kept.exits, places);
       const used = use(table.at);
       if (used === undefined) {
         this.#tables.remove(table);
@@ -421,11 +425,8 @@ export class RegionCache {
       const facts: RegionFacts = {
         job: 0,
         index: this.#free.pop() ?? this.#next++,
-        ...{ record, handler, offset, ranges },
-        generation: kept.generation,
-        profiles: profilesOfKept(kept, source),
-        pages: new Map([0, ...kept.pages].map((page) => [page, source.anyFrame(page)])),
-        holdsAnywhere: true,
+        ...{ record, handler },
+        ...factsOfKept(kept, ranges, source),
       };
       const region = new Region(facts);
       Object.assign(region, { table, origin: kept, release: used.release, isInstalled: true });
@@ -461,7 +462,11 @@ export class RegionCache {
       isBusy = true;
       const { offset, record, source } = heat.place;
       Object.assign(heat, { seen: 0, wanted: this.#policy.heat, place: undefined });
-      if (this.#isOwn(record)) this.#make(offset, record, source(), now, 0, AT_REST);
+      if (!this.#isOwn(record)) continue;
+      const origin = source();
+      this.#make(record, origin, now, 0, () =>
+        this.#discover(offset, origin, INSTRUCTIONS_AT_REST),
+      );
     }
     return isBusy;
   }
@@ -578,32 +583,4 @@ export class RegionCache {
     this.#tables.clear();
     this.#next = FIRST_REGION;
   }
-}
-
-function profilesOf(graph: RegionDraft): number[] {
-  const profiles = new Set<number>();
-  for (const block of graph.blocks)
-    for (const { profile } of block.instructions) if (profile !== 0) profiles.add(profile);
-  return [...profiles];
-}
-
-/** The bytes of the region's instructions, merged, by frame. */
-function rangesOf(graph: RegionDraft, source: CodeSource): CodeRange[] {
-  const ranges: { page: number; frame: number; first: number; end: number }[] = [];
-  for (const block of graph.blocks) {
-    for (const { at, length } of block.instructions) {
-      for (let byte = at; byte < at + length; ) {
-        const page = Math.floor(byte / PAGE);
-        const end = Math.min(at + length, (page + 1) * PAGE);
-        const frame = source.frame(page);
-        const first = byte - page * PAGE;
-        const last = ranges.at(-1);
-        if (last !== undefined && last.page === page && last.end === first)
-          last.end = end - page * PAGE;
-        else ranges.push({ page, frame, first, end: end - page * PAGE });
-        byte = end;
-      }
-    }
-  }
-  return ranges;
 }

@@ -1,5 +1,5 @@
 import { assert } from '../../util/mod.ts';
-import { VOID } from '../../wasm/mod.ts';
+import { I32, VOID } from '../../wasm/mod.ts';
 import { CS, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
 import { pushExecuteEntry } from '../handlers/dispatch.ts';
 import { CPU, CURSOR, PC, TLB_BASE } from '../handlers/handler-emitter.ts';
@@ -34,6 +34,7 @@ export class RegionEntry {
     if (ripBase !== undefined) this.#testPlace(ripBase);
     // Neighbour pages must still be mapped to the frames the region was made from, and gates be open.
     let checks = 0;
+    const entry = f.local(I32);
     for (const page of this.#frame.graph.pages.keys()) {
       if (page === 0) continue;
       f.get(this.#frame.ripBase)
@@ -45,9 +46,9 @@ export class RegionEntry {
       this.#frame.cutRip();
       f.set(this.#frame.target);
       pushExecuteEntry(f, this.#frame.target, TLB_BASE);
-      f.tee(this.#frame.exitRecord);
+      f.tee(entry);
       f.i64Load(TLB.execute).get(this.#frame.target).op(0x52); // ne
-      f.get(this.#frame.exitRecord)
+      f.get(entry)
         .i32Load(TLB.execute + TLB.executeFrame)
         .getOwnGlobal()
         .i32Load(REGION_TABLE.frames + 4 * checks)

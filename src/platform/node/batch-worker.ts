@@ -2,8 +2,6 @@
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
-import { buildHandlerModule, HandlerVariants, handlerShape } from '../../engine/mod.ts';
-import { buildOpcodeTable, instructions } from '../../x86/mod.ts';
 import type { BatchAnswer, BatchOrder, BatchStart } from './batch-thread.ts';
 import { keepModule } from './code-archive/archive-folder.ts';
 
@@ -16,7 +14,7 @@ yieldToOthers();
 
 port.on('message', (order: BatchOrder) => {
   if (order.kind === 'handlers') {
-    keepHandlers(order);
+    void keepHandlers(order);
     return;
   }
   const { kind, bytes, regions } = order;
@@ -35,12 +33,17 @@ function compile(bytes: Uint8Array<ArrayBuffer>): BatchAnswer {
   }
 }
 
-function keepHandlers({
+async function keepHandlers({
   kind,
   surroundings,
   keys,
-}: Extract<BatchOrder, { kind: 'handlers' }>): void {
+}: Extract<BatchOrder, { kind: 'handlers' }>): Promise<void> {
   if (folder === undefined) return;
+  // Batches need none of it.
+  const [
+    { buildHandlerModule, HandlerVariants, handlerShape },
+    { buildOpcodeTable, instructions },
+  ] = await Promise.all([import('../../engine/mod.ts'), import('../../x86/mod.ts')]);
   const { encodings } = buildOpcodeTable(instructions);
   const shapes = [...keys].map((key) => handlerShape(key, encodings));
   const made = buildHandlerModule(surroundings, shapes, new HandlerVariants(), true);

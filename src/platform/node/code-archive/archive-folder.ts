@@ -1,7 +1,8 @@
 /**
  * Where compiled regions and handlers are kept between runs: a folder for each combination of translator, V8 and virtual
- * processor, with a file for each batch of regions, and one for the handlers. Whoever uses it finds a whole file or none; files that nobody used for long go first when
- * all together become too large. All of it is a cache: where it fails, a machine is slower, nothing else.
+ * processor, with a file for each batch of regions, and one for the handlers. Whoever uses it finds a whole file or none;
+ * files that nobody used for long go first when all together become too large. All of it is a cache: where it fails, a
+ * machine is slower, nothing else.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
@@ -26,6 +27,9 @@ import type { Description } from './description.ts';
 /** What all folders hold at most; bytes. */
 const MOST_BYTES = 256 * 2 ** 20;
 const SUFFIX = '.code';
+/** Of files that are being written; one that is older was left by a process that ended meanwhile. */
+const UNFINISHED = '.tmp';
+const UNFINISHED_MILLISECONDS = 3_600_000;
 /** Names of our folders. */
 const FOLDER = /^[0-9a-f]{32}$/;
 /** The layers that decide what a translation is. */
@@ -113,7 +117,7 @@ export function keepModule(
     makePrivateDirectory(folder);
     const name = description.kind === 'handlers' ? 'handlers' : randomUUID();
     const path = join(folder, `${name}${SUFFIX}`);
-    const temporary = join(folder, `${randomUUID()}.tmp`);
+    const temporary = join(folder, `${randomUUID()}${UNFINISHED}`);
     try {
       const contents = archiveFile(description, bytes, machineCodeOf(module));
       writeFileSync(temporary, contents, { mode: 0o600 });
@@ -147,7 +151,11 @@ function prune(root: string): void {
   const folders = readdirSync(root)
     .filter((name) => FOLDER.test(name))
     .map((name) => join(root, name));
-  const files = folders.flatMap(filesIn).sort((left, right) => right.used - left.used);
+  const files = folders
+    .flatMap((folder) => filesIn(folder))
+    .sort((left, right) => right.used - left.used);
+  for (const { path, used } of folders.flatMap((folder) => filesIn(folder, UNFINISHED)))
+    if (used < Date.now() - UNFINISHED_MILLISECONDS) rmSync(path, { force: true });
   const inUse = new Set<string>();
   let bytes = 0;
   for (const { path, size } of files) {
@@ -160,10 +168,10 @@ function prune(root: string): void {
   }
 }
 
-function filesIn(folder: string): { path: string; size: number; used: number }[] {
+function filesIn(folder: string, suffix = SUFFIX): { path: string; size: number; used: number }[] {
   let names: string[] = [];
   attempt(() => {
-    names = readdirSync(folder).filter((name) => name.endsWith(SUFFIX));
+    names = readdirSync(folder).filter((name) => name.endsWith(suffix));
   });
   const files: { path: string; size: number; used: number }[] = [];
   for (const name of names) {

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { KeptRegion } from '../../../engine/mod.ts';
-import { FunctionWriter, I32, ModuleWriter } from '../../../wasm/mod.ts';
+import { constantModule, constantOf } from '../../../wasm/constant-module.fixture.ts';
 import { readHints } from '../compilation-hints.ts';
 import { archiveFolder, codeArchivePlace, keepModule, readArchive } from './archive-folder.ts';
 import { canKeepCode, prepareToKeepCode } from './compiled-module.ts';
@@ -34,18 +34,9 @@ const REGION: KeptRegion = {
   isHot: true,
 };
 
-/** The bytes of a module with a function that returns `value`. */
-function bytesOf(value: number): Uint8Array<ArrayBuffer> {
-  const module = new ModuleWriter();
-  const type = module.type([], [I32]);
-  const code = new FunctionWriter(0).i32Const(value).finish();
-  module.exportFunction('0', module.addFunction(type, code));
-  return module.finish({ optimized: true });
-}
-
 function result(module: WebAssembly.Module | undefined): number {
   assert.ok(module);
-  return (new WebAssembly.Instance(module).exports['0'] as () => number)();
+  return constantOf(module);
 }
 
 test('what a file says of its module comes out as it went in', () => {
@@ -107,7 +98,7 @@ describe('the archive', { skip: !canKeepCode() && 'this V8 gives no machine code
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   const keep = (value: number): void => {
-    const bytes = bytesOf(value);
+    const bytes = constantModule(value);
     const description = { kind: 'regions', regions: [REGION] } as const;
     keepModule(folder, description, bytes, new WebAssembly.Module(bytes));
   };
@@ -128,7 +119,7 @@ describe('the archive', { skip: !canKeepCode() && 'this V8 gives no machine code
 
   test('only the last handlers are kept', () => {
     for (const value of [1, 2]) {
-      const bytes = bytesOf(value);
+      const bytes = constantModule(value);
       const keys = Float64Array.of(value);
       const description = { kind: 'handlers', keys, indexes: Int32Array.of(16) } as const;
       keepModule(folder, description, bytes, new WebAssembly.Module(bytes));
@@ -186,8 +177,8 @@ describe('the archive', { skip: !canKeepCode() && 'this V8 gives no machine code
     keepModule(
       other,
       { kind: 'regions', regions: [] },
-      bytesOf(2),
-      new WebAssembly.Module(bytesOf(2)),
+      constantModule(2),
+      new WebAssembly.Module(constantModule(2)),
     );
     const [large] = readdirSync(other) as [string];
     // A hole: it takes no room on the disk.
@@ -198,6 +189,15 @@ describe('the archive', { skip: !canKeepCode() && 'this V8 gives no machine code
     assert.equal(files().length, 1);
     assert.ok(!existsSync(other), 'and so does its folder');
     assert.ok(existsSync(strange), 'but nothing of others');
+  });
+
+  test('what a process left unfinished goes, what one is writing stays', () => {
+    keep(1);
+    const [left, written] = [join(folder, 'left.tmp'), join(folder, 'written.tmp')];
+    for (const path of [left, written]) writeFileSync(path, '');
+    utimesSync(left, new Date(0), new Date(0));
+    keep(2);
+    assert.deepEqual([existsSync(left), existsSync(written)], [false, true]);
   });
 
   test('nobody else can read or write it', () => {
