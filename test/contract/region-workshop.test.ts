@@ -9,12 +9,9 @@ import type {
   WorkshopPlace,
 } from '../../src/engine/mod.ts';
 import { TranslatorThread } from '../../src/platform/node/translator-thread.ts';
-import type { CpuState } from '../../src/x86/mod.ts';
-import { CS, STATE } from '../../src/x86/state.ts';
 import { CodeMachine, SlowWorkshop } from '../fuzz/code/code-machine.ts';
-import { CODE, FAULTS_LEFT, RAM_BYTES } from '../fuzz/code/layout.ts';
-import { worlds } from '../fuzz/code/worlds.ts';
-import { Random } from '../oracle/random.ts';
+import { kernelCode } from '../fuzz/code/kernel-code.ts';
+import { CODE } from '../fuzz/code/layout.ts';
 
 /** Jobs of an engine that never gets an answer, and where they belong. */
 function collectJobs(): { jobs: RegionJob[]; place: WorkshopPlace } {
@@ -25,20 +22,9 @@ function collectJobs(): { jobs: RegionJob[]; place: WorkshopPlace } {
     const submit = (job: RegionJob): void => void jobs.push(job);
     return { submit, take: () => undefined, release() {}, clear() {} };
   });
-  const world = worlds.find(({ name }) => name === '64-bit kernel code');
-  assert.ok(world);
-  const image = new Uint8Array(RAM_BYTES);
-  world.write(image, new Random(1, 1));
-  image[FAULTS_LEFT] = 1;
-  // inc ecx; cmp ecx, 100; jne back; hlt
-  image.set(Buffer.from('ffc181f96400000075f6f4', 'hex'), CODE);
   for (const start of [CODE, CODE + 2]) {
-    const enter = (state: CpuState): void => {
-      world.enter(state, new Random(1, 1));
-      state.setFlags(2);
-      state.setGpr(1, 0n);
-      state.set64(STATE.rip, BigInt(start) - state.segmentBase(CS));
-    };
+    // inc ecx; cmp ecx, 100; jne back; hlt
+    const { image, enter } = kernelCode([[CODE, 'ffc181f96400000075f6f4']], start);
     machine.run(image, enter, 1000);
   }
   return { jobs, place: places[0] as WorkshopPlace };
