@@ -10,8 +10,8 @@ const BUDGET = 2000;
 const ENGINES: readonly EngineName[] = ['reference', 'handlers', 'regions', 'ordered'];
 
 /** RCX at the end, which must be a halt. */
-function run(machine: CodeMachine, { image, enter }: KernelCode): bigint {
-  const { exit, state } = machine.run(image, enter, BUDGET);
+function run(machine: CodeMachine, { image, enter }: KernelCode, budget = BUDGET): bigint {
+  const { exit, state } = machine.run(image, enter, budget);
   assert.equal(exit, 'halt');
   return new DataView(state.buffer, state.byteOffset).getBigUint64(STATE.gpr + 8 * RCX, true);
 }
@@ -68,6 +68,32 @@ describe('an archive', () => {
     assert.equal(run(finder, first), 100n);
     assert.equal(run(finder, count(100)), 100n);
     assert.ok(both >= 2);
+  });
+
+  test('code of a region in a page of which nothing was decoded is watched as well', () => {
+    // inc ecx; jmp into the next page, where: cmp ecx, end; jne back; jmp to the hlt in the first page
+    const second = CODE + PAGE + 0x100;
+    const far = (end: string, start?: number): KernelCode =>
+      kernelCode(
+        [
+          [CODE, 'ffc1 e9f9100000'],
+          [CODE + 0x80, 'f4'],
+          [second, `81f9${end}000000 0f85f4eeffff e96fefffff`],
+        ],
+        start,
+      );
+    const teacher = new CodeMachine('ordered');
+    // Begins in the second page, so that the region in the first finds it decoded.
+    for (let i = 0; i < 20; i++) assert.equal(run(teacher, far('64', second)), 100n);
+    const spans = teacher.batches.kept.some(({ regions }) =>
+      regions.some((region) => region?.offset === 0 && region.pages.includes(1)),
+    );
+    assert.ok(spans, 'a region lies in both pages');
+    const finder = new CodeMachine('archived', undefined, teacher.batches.kept);
+    assert.equal(run(finder, far('64')), 100n);
+    assert.ok(adopted(finder) > 0);
+    // With another budget, so that it is not taken for the guard that failed last.
+    assert.equal(run(finder, far('46'), BUDGET - 1), 70n);
   });
 
   test('code that is written to after its region was found is run as it is then', () => {
