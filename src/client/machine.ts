@@ -114,6 +114,7 @@ export class Machine implements AsyncDisposable {
     const checked = checkOptions(options);
     const network = checkNetwork(checked);
     folderSources(checked.folders);
+    codeArchivePlace(checked.codeArchive);
     const imageLock = lockDisks(diskSources(checked));
     try {
       return await Machine.#create(checked, network, imageLock);

@@ -6,6 +6,8 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -20,6 +22,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import type { KeptBatch, KeptHandlers } from '../../../engine/mod.ts';
+import { VivariumError } from '../../../util/mod.ts';
 import { type ArchiveFile, archiveFile, readArchiveFile } from './archive-file.ts';
 import { machineCodeOf } from './compiled-module.ts';
 import type { Description } from './description.ts';
@@ -46,7 +49,7 @@ const READ_ONLY = ',readonly';
 
 /**
  * Where code is kept: `DIR[,readonly]` as it was named, or as the environment names it. Undefined: nowhere, as by default
- * and for `none`.
+ * and for `none`. Throws a `VivariumError` where that cannot be.
  */
 export function codeArchivePlace(
   named: string | undefined,
@@ -56,7 +59,37 @@ export function codeArchivePlace(
   if (place === undefined || place === 'none') return undefined;
   const isReadOnly = place.endsWith(READ_ONLY);
   const directory = resolve(isReadOnly ? place.slice(0, -READ_ONLY.length) : place);
+  try {
+    if (!isReadOnly) makePrivateDirectory(directory);
+    accessSync(`${directory}/.`, isReadOnly ? constants.R_OK : constants.R_OK | constants.W_OK);
+  } catch (error) {
+    throw unusable(directory, isReadOnly, (error as NodeJS.ErrnoException).code, error);
+  }
   return { directory, isReadOnly };
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'it, or a part of its path, is not a directory',
+  ENOENT: 'there is no such directory',
+};
+
+function unusable(
+  directory: string,
+  isReadOnly: boolean,
+  code: string | undefined,
+  cause: unknown,
+): VivariumError {
+  const reason = REASONS[code ?? ''] ?? String(cause);
+  const use = isReadOnly ? 'find translated code in' : 'keep translated code in';
+  return new VivariumError(
+    'code-archive-unusable',
+    `cannot ${use} ${directory}: ${reason}; name another directory, or none`,
+    { cause },
+  );
 }
 
 /** The folder below `root` for the machine code that this process makes for a virtual processor with these features. */

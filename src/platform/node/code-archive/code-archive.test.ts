@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { after, afterEach, beforeEach, describe, test } from 'node:test';
 import type { KeptRegion } from '../../../engine/mod.ts';
 import { constantModule, constantOf } from '../../../wasm/constant-module.fixture.ts';
 import { readHints } from '../compilation-hints.ts';
@@ -72,17 +72,36 @@ test('numbers that make no sense are refused', () => {
   }
 });
 
-test('where code is kept: as named, as the environment says, or nowhere', () => {
-  const place = (named: string | undefined, environment: NodeJS.ProcessEnv) => {
-    const { directory, isReadOnly } = codeArchivePlace(named, environment) ?? {};
-    return [directory, isReadOnly];
-  };
-  assert.deepEqual(place('/a', { VIVARIUM_CODE_ARCHIVE: '/b' }), ['/a', false]);
-  assert.deepEqual(place('/a,readonly', {}), ['/a', true]);
-  assert.deepEqual(place(undefined, { VIVARIUM_CODE_ARCHIVE: '/b,readonly' }), ['/b', true]);
-  assert.deepEqual(place(undefined, {}), [undefined, undefined]);
-  for (const named of ['none', undefined])
-    assert.equal(codeArchivePlace(named, { VIVARIUM_CODE_ARCHIVE: 'none' }), undefined);
+describe('where code is kept', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vivarium-code-'));
+  after(() => rmSync(directory, { recursive: true, force: true }));
+  const [a, b] = [join(directory, 'a'), join(directory, 'b', 'c')];
+
+  test('as named, as the environment says, or nowhere', () => {
+    const place = (named: string | undefined, environment: NodeJS.ProcessEnv) =>
+      codeArchivePlace(named, environment);
+    assert.deepEqual(place(a, { VIVARIUM_CODE_ARCHIVE: b }), { directory: a, isReadOnly: false });
+    assert.deepEqual(place(undefined, { VIVARIUM_CODE_ARCHIVE: `${a},readonly` }), {
+      directory: a,
+      isReadOnly: true,
+    });
+    assert.equal(place(undefined, {}), undefined);
+    for (const named of ['none', undefined])
+      assert.equal(place(named, { VIVARIUM_CODE_ARCHIVE: 'none' }), undefined);
+  });
+
+  test('a directory that is not there is made, unless it is to stay as it is', () => {
+    assert.throws(() => codeArchivePlace(`${b},readonly`, {}), /no such directory; name another/);
+    codeArchivePlace(b, {});
+    assert.ok(statSync(b).isDirectory());
+  });
+
+  test('what is no directory is refused', () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    for (const named of [file, `${file},readonly`, join(file, 'below')])
+      assert.throws(() => codeArchivePlace(named, {}), /not a directory/);
+  });
 });
 
 describe('the archive', { skip: !canKeepCode() && 'this V8 gives no machine code away' }, () => {
