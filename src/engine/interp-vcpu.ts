@@ -450,9 +450,13 @@ export class InterpVcpu extends BaseVcpu {
     if (this.#regions?.hasFinds === true)
       this.#regions.adoptFinds(page, this.#source(low, high, page), this.#now);
     const guarded = record < 0 ? -1 : this.cache.guardedFrame(record);
-    if (guarded >= 0 && this.#nextPage.frameAfter() !== guarded) {
-      this.cache.dropStale(page, offset);
-      record = this.cache.record(page, offset, this.#nextPage);
+    if (guarded >= 0) {
+      const after = this.#nextPage.frameAfter();
+      if (after < 0) record = -1;
+      else if (after !== guarded) {
+        this.cache.dropStale(page, offset);
+        record = this.cache.record(page, offset, this.#nextPage);
+      }
     }
     const eager = this.#regions?.isEager === true && !this.#isGuarded(record);
     if ((this.#sampled || eager) && record >= 0) this.#sample(record, low, high, page);

@@ -13,14 +13,17 @@ beforeEach(() => {
   bank.useMode(MODE_64);
 });
 
-/** What targets must have been noted under to count. */
-const generation = () => words[(BASE + TLB.generation) >> 2] as number;
+/** What targets must have been noted under to count, in a half of the address space. */
+const generation = (half: 0 | 1 = 0) => words[((BASE + TLB.generation) >> 2) + half] as number;
+const epoch = (half: 0 | 1) => words[((BASE + TLB.epoch) >> 2) + 2 * half] as number;
 
-/** Whether `work` makes the targets noted so far void. */
-function forgets(work: () => void): boolean {
-  const before = generation();
+/** Whether `work` makes the targets noted so far in a half void, and what was found of pages there. */
+function forgets(work: () => void, half: 0 | 1 = 0): boolean {
+  const before = [generation(half), epoch(half)];
   work();
-  return generation() !== before;
+  const isVoid = generation(half) !== before[0];
+  assert.equal(epoch(half) !== before[1], isVoid);
+  return isVoid;
 }
 
 test('targets are void when the page of one may be elsewhere', () => {
@@ -28,18 +31,58 @@ test('targets are void when the page of one may be elsewhere', () => {
   assert.ok(!forgets(() => bank.flushPage(0x6000, 0)));
   assert.ok(forgets(() => bank.flushPage(0x5000, 0)));
   bank.fillExecute(0x5000, 0, 64, 8192, false);
-  // Another page takes its place.
-  assert.ok(
-    forgets(() => bank.fillExecute(0x5000 + 4096 * TLB.executeEntries, 0, 64, 8192, false)),
-  );
   assert.ok(forgets(() => bank.flush(true)));
   assert.ok(!forgets(() => bank.flush(true)), 'nothing is there to go');
 });
 
-test('targets in global pages outlive a change of address space', () => {
-  bank.fillExecute(0x5000, -1, 64, 8192, true);
+test('targets in a page that gives way to another count until the page is flushed', () => {
+  const other = 0x5000 + 4096 * TLB.executeEntries;
+  const evict = (global: boolean) => {
+    bank.fillExecute(0x5000, 0, 64, 8192, global);
+    assert.ok(!forgets(() => bank.fillExecute(other, 0, 64, 8192, true)));
+  };
+  evict(false);
+  assert.ok(forgets(() => bank.flushPage(0x5000, 0)));
+  assert.ok(!forgets(() => bank.flushPage(0x5000, 0)));
+  evict(false);
+  assert.ok(forgets(() => bank.flush(true)));
+  evict(true);
   assert.ok(!forgets(() => bank.flush(true)));
   assert.ok(forgets(() => bank.flush(false)));
+});
+
+test('a page that is found elsewhere makes targets void, one that is found again does not', () => {
+  bank.fillExecute(0x5000, 0, 64, 8192, false);
+  assert.ok(!forgets(() => bank.fillExecute(0x5000, 0, 64, 8192, false)));
+  assert.ok(forgets(() => bank.fillExecute(0x5000, 0, 64, 12288, false)));
+  assert.ok(forgets(() => bank.fillExecute(0x5000, 0, 128, 12288, false)));
+});
+
+test('targets in global pages outlive a change of address space', () => {
+  bank.fillExecute(0x5000, -1, 64, 8192, true);
+  assert.ok(!forgets(() => bank.flush(true), 1));
+  assert.ok(forgets(() => bank.flush(false), 1));
+});
+
+test('targets in one half of the address space outlive changes in the other', () => {
+  bank.fillExecute(0x5000, -1, 64, 8192, false);
+  bank.fillExecute(0x6000, 0, 64, 8192, false);
+  assert.ok(!forgets(() => bank.flushPage(0x6000, 0), 1));
+  assert.ok(!forgets(() => bank.flushPage(0x5000, -1), 0));
+  bank.fillExecute(0x5000, -1, 64, 8192, false);
+  assert.ok(
+    forgets(() => bank.flush(true), 1),
+    'it is not global',
+  );
+  assert.ok(forgets(() => bank.forgetTargets(), 1));
+});
+
+test("no epoch of a bank is another bank's", () => {
+  const other = new TlbBank(new Int32Array((BASE + TLB.bytes) / 4), BASE);
+  const before = epoch(0);
+  other.useMode(MODE_64);
+  bank.forgetTargets();
+  assert.ok(epoch(0) > before + 2);
 });
 
 test('outside 64-bit mode no target counts, whatever was noted', () => {

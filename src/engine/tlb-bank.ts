@@ -4,6 +4,8 @@ import { MODE_64, TARGET, TARGETS, TLB } from './tlb-layout.ts';
 const LISTED = 1;
 const LISTED_GLOBAL = 2;
 const LARGE_PAGE = 2 ** 21;
+/** The halves of the address space: the lower and the upper. */
+const HALVES = [0, 1] as const;
 const EXECUTE_JOURNAL = 2 * TLB.executeEntries;
 
 /**
@@ -23,10 +25,18 @@ export class TlbBank {
   #executeFilled = 0;
   readonly #executeGlobalJournal = new Int32Array(EXECUTE_JOURNAL);
   #executeGlobalFilled = 0;
+  /** pages of each half of the address space that gave way to others, where targets that still count may lie */
+  readonly #evicted: readonly [Set<number>, Set<number>] = [new Set(), new Set()];
+  /** whether any of them was not global */
+  readonly #evictedLocal = [false, false];
+  /** 1: the execute translation with this number is of a global page */
+  readonly #executeGlobal = new Uint8Array(TLB.executeEntries);
   /** decoding mode that the execute translations are for: see `useMode` */
   #mode = -1;
-  /** of the targets noted: older ones do not count */
-  #generation = 0;
+  /** of the targets noted in each half of the address space: older ones do not count */
+  readonly #generations = [0, 0];
+  /** the latest epoch of any bank: to have been seen in an epoch is to have been seen in its bank */
+  static #epoch = 0;
 
   constructor(words: Int32Array, base: number) {
     this.#words = words;
@@ -51,15 +61,28 @@ export class TlbBank {
 
   /** What runs at an RIP, or where it lies, may have changed. */
   forgetTargets(): void {
-    this.#generation++;
-    if (this.#generation === TARGET.generations) {
-      this.#generation = 1;
+    this.#forgetHalf(0);
+    this.#forgetHalf(1);
+  }
+
+  /** The same, for RIPs in the lower half of the address space (0) or the upper (1): kernels keep theirs for long. */
+  #forgetHalf(half: 0 | 1): void {
+    let generation = (this.#generations[half] as number) + 1;
+    if (generation === TARGET.generations) {
+      generation = 1;
       const first = (this.base + TARGETS.at) >> 2;
       this.#words.fill(0, first, first + TARGETS.bytes / 4);
     }
+    this.#generations[half] = generation;
+    this.#evicted[half].clear();
+    this.#evictedLocal[half] = false;
     // Outside 64-bit mode an RIP says too little: nothing is noted under a number that has no place in an entry.
-    this.#words[(this.base + TLB.generation) >> 2] =
-      this.#mode === MODE_64 ? this.#generation : TARGET.generations;
+    this.#words[((this.base + TLB.generation) >> 2) + half] =
+      this.#mode === MODE_64 ? generation : TARGET.generations;
+    const epoch = ++TlbBank.#epoch;
+    const at = ((this.base + TLB.epoch) >> 2) + 2 * half;
+    this.#words[at] = epoch | 0;
+    this.#words[at + 1] = epoch / 2 ** 32;
   }
 
   /** Caches a data translation of the page at (low, high). */
@@ -103,8 +126,16 @@ export class TlbBank {
   /** Caches an execute translation: the page's record map and frame. */
   fillExecute(low: number, high: number, map: number, frame: number, global: boolean): void {
     const words = this.#words;
-    const entry =
-      this.base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
+    const index = (low >>> 12) & (TLB.executeEntries - 1);
+    const entry = this.base + TLB.execute + index * TLB.executeEntryBytes;
+    const at = entry >> 2;
+    const wasGlobal = this.#executeGlobal[index] === 1;
+    if (words[at] === (low & ~0xfff) && words[at + 1] === high) {
+      if (words[at + 2] === map && words[at + 3] === frame && wasGlobal === global) return;
+      this.#forgetHalf(halfOf(high));
+    } else if (words[at + 2] !== 0)
+      this.#evict(words[at] as number, words[at + 1] as number, wasGlobal);
+    this.#executeGlobal[index] = global ? 1 : 0;
     // A place is listed again at every fill: a full journal empties its part of the bank.
     if (global) {
       if (this.#executeGlobalFilled === EXECUTE_JOURNAL) this.flushExecute(false);
@@ -113,13 +144,17 @@ export class TlbBank {
       if (this.#executeFilled === EXECUTE_JOURNAL) this.flushExecute(true);
       this.#executeJournal[this.#executeFilled++] = entry;
     }
-    const at = entry >> 2;
-    // Targets are known only while their page is.
-    if (words[at + 2] !== 0) this.forgetTargets();
     words[at] = low & ~0xfff;
     words[at + 1] = high;
     words[at + 2] = map;
     words[at + 3] = frame;
+  }
+
+  /** The execute translation of a page gives way to another's. It holds until it is flushed, and so do targets there. */
+  #evict(low: number, high: number, global: boolean): void {
+    const half = halfOf(high);
+    this.#evicted[half].add(pageNumber(low, high));
+    if (!global) this.#evictedLocal[half] = true;
   }
 
   /** Drops data and execute translations: all of them, or those that are not global. */
@@ -141,16 +176,26 @@ export class TlbBank {
 
   /** Drops the execute translations: all of them, or those that are not global. */
   flushExecute(keepGlobal: boolean): void {
-    if (this.#executeFilled > 0 || (!keepGlobal && this.#executeGlobalFilled > 0))
-      this.forgetTargets();
     // A place may have been filled again with a global page: that one is found anew.
-    for (let i = 0; i < this.#executeFilled; i++)
-      this.#clearExecute(this.#executeJournal[i] as number);
+    const had = [...this.#evictedLocal];
+    this.#clearListed(this.#executeJournal, this.#executeFilled, had);
     this.#executeFilled = 0;
-    if (keepGlobal) return;
-    for (let i = 0; i < this.#executeGlobalFilled; i++)
-      this.#clearExecute(this.#executeGlobalJournal[i] as number);
-    this.#executeGlobalFilled = 0;
+    if (!keepGlobal) {
+      for (const half of HALVES) had[half] ||= this.#evicted[half].size > 0;
+      this.#clearListed(this.#executeGlobalJournal, this.#executeGlobalFilled, had);
+      this.#executeGlobalFilled = 0;
+    }
+    for (const half of HALVES) if (had[half]) this.#forgetHalf(half);
+  }
+
+  /** Drops the execute translations at the first places of a journal; notes in `had` in which halves there were any. */
+  #clearListed(journal: Int32Array, filled: number, had: boolean[]): void {
+    for (let i = 0; i < filled; i++) {
+      const at = journal[i] as number;
+      if (this.#words[(at + TLB.executeMap) >> 2] !== 0)
+        had[halfOf(this.#words[(at >> 2) + 1] as number)] = true;
+      this.#clearExecute(at);
+    }
   }
 
   /** Drops the translations of the 4 KiB page at (low, high). */
@@ -160,16 +205,17 @@ export class TlbBank {
     this.#invalidate(this.base + ((low >>> 12) & (TLB.entries - 1)) * TLB.entryBytes, page);
     const execute =
       this.base + TLB.execute + ((low >>> 12) & (TLB.executeEntries - 1)) * TLB.executeEntryBytes;
-    if (words[execute >> 2] !== page || words[(execute >> 2) + 1] !== high) return;
-    this.#clearExecute(execute);
-    this.forgetTargets();
+    const half = halfOf(high);
+    const isCached = words[execute >> 2] === page && words[(execute >> 2) + 1] === high;
+    if (isCached) this.#clearExecute(execute);
+    if (isCached || this.#evicted[half].has(pageNumber(page, high))) this.#forgetHalf(half);
   }
 
   /** Drops the translations of the 2 MiB page at (low, high), cached in pieces of 4 KiB. */
   flushLargePage(low: number, high: number): void {
     if (this.#filled + this.#globalFilled + this.#executeFilled + this.#executeGlobalFilled === 0)
       return;
-    this.forgetTargets();
+    this.#forgetHalf(halfOf(high));
     const words = this.#words;
     const first = low & ~(LARGE_PAGE - 1);
     for (let piece = 0; piece < LARGE_PAGE; piece += 4096) {
@@ -229,6 +275,16 @@ export class TlbBank {
     words[at + 2] = 0;
     words[at + 3] = 0;
   }
+}
+
+/** The page at (low, high) as one number. */
+function pageNumber(low: number, high: number): number {
+  return (high >>> 0) * 2 ** 20 + (low >>> 12);
+}
+
+/** The half of the address space that an address with this upper word is in. */
+function halfOf(high: number): 0 | 1 {
+  return high < 0 ? 1 : 0;
 }
 
 /** A page of the entry at `offset` from the bank's base. */

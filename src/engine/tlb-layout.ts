@@ -31,19 +31,21 @@ export const TLB = {
   executeEntryBytes: 16,
   executeMap: 8,
   executeFrame: 12,
-  /** u32 that what is noted in the targets must have been noted under: see `TlbBank` */
+  /** two u32 that what is noted in the targets must have been noted under, for each half of the address space */
   generation: 8192 * 32 + 4096 * 16,
+  /** two u64, for each half: no two execute translations are together valid in two epochs of any bank; see `TlbBank` */
+  epoch: 8192 * 32 + 4096 * 16 + 16,
   /** bytes of one privilege's TLB */
-  bytes: 8192 * 32 + 4096 * 16 + 64 + 2048 * 16,
+  bytes: 8192 * 32 + 4096 * 16 + 64 + 4096 * 16,
 } as const;
 
 /** Behind that lie the targets: RIPs of 64-bit code that execution went on at, direct-mapped by (rip ^ rip >> fold). */
 export const TARGETS = {
   /** from the TLB's base */
   at: 8192 * 32 + 4096 * 16 + 64,
-  entries: 2048,
-  fold: 11,
-  bytes: 2048 * 16,
+  entries: 4096,
+  fold: 12,
+  bytes: 4096 * 16,
 } as const;
 
 /** What is known of a target. */

@@ -1,4 +1,5 @@
 import { ByteWriter } from './bytes.ts';
+import { type OwnValueUse, pushConstant } from './own-value.ts';
 
 /** Value types by their binary codes. */
 export const I32 = 0x7f;
@@ -24,18 +25,12 @@ export interface NamedCall {
   readonly name: string;
 }
 
-/** A mention of the function's own global, an i32: it can have another number in another module. */
-export interface GlobalUse {
-  /** position of the number, which takes one byte */
-  readonly at: number;
-}
-
 /** A function's entry in the code section, without its size. Hints are in ascending order, from its first byte on. */
 export interface FunctionCode {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly hints: readonly BranchHint[];
   readonly calls: readonly NamedCall[];
-  readonly globals: readonly GlobalUse[];
+  readonly ownValues: readonly OwnValueUse[];
 }
 
 /**
@@ -48,7 +43,7 @@ export class FunctionWriter {
   readonly #locals: ValueType[] = [];
   #hints: BranchHint[] = [];
   #calls: NamedCall[] = [];
-  #globals: GlobalUse[] = [];
+  #ownValues: OwnValueUse[] = [];
 
   /** @param params number of parameters: locals are numbered after them */
   constructor(params: number) {
@@ -86,11 +81,10 @@ export class FunctionWriter {
     return this;
   }
 
-  /** Pushes the function's own global. */
-  getOwnGlobal(): this {
-    this.code.u8(0x23);
-    this.#globals.push({ at: this.code.length });
-    this.code.u8(0);
+  /** Pushes the function's own value. */
+  ownValue(): this {
+    this.#ownValues.push({ at: this.code.length });
+    this.code.append(pushConstant(0));
     return this;
   }
 
@@ -241,20 +235,20 @@ export class FunctionWriter {
 
   /** Removes and returns the code written so far: what is written next can be put before it. */
   takeCode(): FunctionCode {
-    const [hints, calls, globals] = [this.#hints, this.#calls, this.#globals];
+    const [hints, calls, ownValues] = [this.#hints, this.#calls, this.#ownValues];
     this.#hints = [];
     this.#calls = [];
-    this.#globals = [];
-    return { bytes: this.code.take(), hints, calls, globals };
+    this.#ownValues = [];
+    return { bytes: this.code.take(), hints, calls, ownValues };
   }
 
   /** Appends the bytes from `from` to `to` of code that was taken. */
-  putCode({ bytes, hints, calls, globals }: FunctionCode, from: number, to: number): void {
+  putCode({ bytes, hints, calls, ownValues }: FunctionCode, from: number, to: number): void {
     const shift = this.code.length - from;
     const isMoved = ({ at }: { readonly at: number }) => at >= from && at < to;
     this.#hints.push(...moved(hints.filter(isMoved), shift));
     this.#calls.push(...moved(calls.filter(isMoved), shift));
-    this.#globals.push(...moved(globals.filter(isMoved), shift));
+    this.#ownValues.push(...moved(ownValues.filter(isMoved), shift));
     this.code.append(bytes.subarray(from, to));
   }
 
@@ -280,7 +274,7 @@ export class FunctionWriter {
       bytes: out.finish(),
       hints: moved(this.#hints, shift),
       calls: moved(this.#calls, shift),
-      globals: moved(this.#globals, shift),
+      ownValues: moved(this.#ownValues, shift),
     };
   }
 }

@@ -12,3 +12,4 @@ export {
   VOID,
 } from './function.ts';
 export { type FunctionType, ModuleWriter } from './module.ts';
+export { moveOwnValue, setOwnValue } from './own-value.ts';

@@ -28,7 +28,9 @@ export function emitDispatch(
   f.get(target)
     .i32Load(TARGETS.at + TARGET.handler)
     .tee(word);
-  f.i32Const(TARGET.generationShift).op(0x76).get(tlb).i32Load(TLB.generation).op(0x46);
+  f.i32Const(TARGET.generationShift).op(0x76);
+  pushGeneration(f, rip, tlb);
+  f.op(0x46);
   f.i32And().if(VOID, true);
   f.get(cpu).get(rip).i64Const(-4096n).op(0x83).i64Store(STATE.ripBase);
   f.get(target)
@@ -58,6 +60,22 @@ export function pushExecuteEntry(f: FunctionWriter, linear: number, tlb: number)
     .i32Const(TLB.executeEntries - 1)
     .i32And();
   f.i32Const(4).op(0x74).get(tlb).i32Add();
+}
+
+/** Pushes the number under which targets near `rip` must have been noted. */
+function pushGeneration(f: FunctionWriter, rip: number, tlb: number): void {
+  pushHalf(f, rip, 4);
+  f.get(tlb).i32Add().i32Load(TLB.generation);
+}
+
+/** Pushes 0 when `rip`, a local, lies in the lower half of the address space, else `step`, a power of two. */
+export function pushHalf(f: FunctionWriter, rip: number, step: number): void {
+  f.get(rip)
+    .i64Const(BigInt(63 - Math.log2(step)))
+    .op(0x88) // shr_u
+    .wrap()
+    .i32Const(step)
+    .i32And();
 }
 
 interface Locals {
@@ -102,7 +120,8 @@ function emitSearch(
     .get(record)
     .i32Store(TARGETS.at + TARGET.record);
   f.get(target);
-  f.get(tlb).i32Load(TLB.generation).i32Const(TARGET.generationShift).op(0x74).get(word).i32Or();
+  pushGeneration(f, rip, tlb);
+  f.i32Const(TARGET.generationShift).op(0x74).get(word).i32Or();
   f.i32Store(TARGETS.at + TARGET.handler);
   f.get(record).get(rest).get(record).i32Add().get(cpu).get(tlb);
   f.get(word).returnCallIndirect(handlerType);

@@ -1,5 +1,12 @@
-import { assert } from '../../util/mod.ts';
-import { ByteWriter, type FunctionCode, I32, I64, ModuleWriter } from '../../wasm/mod.ts';
+import {
+  ByteWriter,
+  type FunctionCode,
+  I32,
+  I64,
+  ModuleWriter,
+  moveOwnValue,
+  setOwnValue,
+} from '../../wasm/mod.ts';
 import { type HelperSignature, importHelper, MOST_MEMORY_PAGES } from './runtime.ts';
 
 /** What the modules of a machine import. */
@@ -13,6 +20,7 @@ export interface RegionTypes {
   readonly afterHelper: number;
   readonly storeFlags: number;
   readonly leaveRegion: number;
+  readonly checkPages: number;
 }
 
 /** A function of a module, with the name by which debuggers and profilers know it. */
@@ -27,8 +35,8 @@ export type FunctionBody = (
   handlerType: number,
   types: RegionTypes,
 ) => NamedFunction & {
-  /** what its own global holds */
-  readonly global: number;
+  /** its own value */
+  readonly value: number;
 };
 
 /** A module of one function of the handlers' type, which goes into the table at `at` when it is instantiated, and its code. */
@@ -38,30 +46,32 @@ export function buildFunctionModule(
   emit: FunctionBody,
 ): NamedFunction & { readonly bytes: Uint8Array<ArrayBuffer> } {
   const { module, helper, handlerType, types } = beginModule(surroundings);
-  const { name, code, global } = emit(helper, handlerType, types);
-  module.addGlobal(global);
+  const { name, code, value } = emit(helper, handlerType, types);
+  setOwnValue(code, value);
   module.addElements(at, [module.addFunction(handlerType, code, name)]);
   return { bytes: module.finish({ names: true }), code, name };
 }
 
-/** Functions of a batch: their globals have numbers of one byte. */
-export const MOST_IN_BATCH = 64;
-
 /**
- * A module of functions that `buildFunctionModule` has made, to be compiled for speed. It exports them by their
- * numbers, and their globals by the same numbers behind `global`.
+ * A module of functions that `buildFunctionModule` has made, to be compiled for speed. It exports them by their numbers.
+ * One that moves to other machines keeps their own values in globals, which it exports by the same numbers behind
+ * `global`; otherwise they are constants, which no cache can miss.
  */
 export function buildBatchModule(
   surroundings: ModuleSurroundings,
   functions: readonly NamedFunction[],
+  moves: boolean,
 ): Uint8Array<ArrayBuffer> {
-  assert(functions.length <= MOST_IN_BATCH, 'a batch is small');
   const { module, helper, handlerType } = beginModule(surroundings);
   // Imports come before functions.
-  const moved = functions.map(({ name, code }, i) => ({ name, code: moveCode(code, helper, i) }));
+  const moved = functions.map(({ name, code }) => ({ name, code: moveCode(code, helper) }));
   for (const [number, { name, code }] of moved.entries()) {
+    if (moves) {
+      const global = module.addGlobal(0);
+      module.exportGlobal(`global${number}`, global);
+      moveOwnValue(code, global);
+    }
     module.exportFunction(String(number), module.addFunction(handlerType, code, name));
-    module.exportGlobal(`global${number}`, module.addGlobal(0));
   }
   return module.finish({ names: true, optimized: true });
 }
@@ -76,6 +86,7 @@ function beginModule({ shared, helpers }: ModuleSurroundings) {
     afterHelper: module.type([I32, I32, I32, I32, I32], [I32]),
     storeFlags: module.type([I32, I32, I64, I64, I64], []),
     leaveRegion: module.type([I32, I32, I32, I32, I64], [I32]),
+    checkPages: module.type([I32, I64, I32, I32], [I32]),
   };
   const used = new Map<string, number>();
   const helper = (name: string): number => {
@@ -90,18 +101,13 @@ function beginModule({ shared, helpers }: ModuleSurroundings) {
   return { module, handlerType, types, helper };
 }
 
-/** The code with the numbers that its helpers and its global have in another module. */
-function moveCode(
-  code: FunctionCode,
-  helper: (name: string) => number,
-  global: number,
-): FunctionCode {
+/** A copy of the code, with the numbers that its helpers have in another module. */
+function moveCode(code: FunctionCode, helper: (name: string) => number): FunctionCode {
   const bytes = code.bytes.slice();
   const number = new ByteWriter(8);
   for (const { at, name } of code.calls) {
     number.padded32(helper(name));
     bytes.set(number.take(), at);
   }
-  for (const { at } of code.globals) bytes[at] = global;
   return { ...code, bytes };
 }

@@ -1,7 +1,7 @@
 import { type FunctionCode, FunctionWriter, I32, I64, VOID } from '../../wasm/mod.ts';
 import { STATE } from '../../x86/mod.ts';
 import { EXIT, RECORD } from '../record.ts';
-import { EXIT_ENTRY } from '../regions/exit-entry.ts';
+import { EXIT_ENTRY, EXIT_WORD } from '../regions/exit-entry.ts';
 import { emitDispatch } from './dispatch.ts';
 
 /** Table indexes of what goes on behind a region, in 64-bit code and in other code: see `leaveRegionBody`. */
@@ -9,7 +9,7 @@ export const LEAVE_REGION = { wide: 9, narrow: 10 } as const;
 /** One exit in so many, a power of two, leaves to TypeScript. */
 const SAMPLED_EXITS = 128;
 
-const [ENTRY, REST, CPU, TLB_BASE, RIP] = [0, 1, 2, 3, 4] as const;
+const [LEFT_BY, REST, CPU, TLB_BASE, RIP] = [0, 1, 2, 3, 4] as const;
 
 /**
  * Counts instructions run in regions, for the statistics: the way in adds the budget in the local `rest`, the way out
@@ -21,19 +21,21 @@ export function countBudget(f: FunctionWriter, cpu: number, rest: number, way: '
 }
 
 /**
- * (entry of the exit, rest of the budget, cpu, tlb, rip): goes on where the exit says. `rip` is where to, when it names no
- * record, else the RIP of the region's base page. Registers and flags are written back. All regions share it, so that
- * it stays in the host's caches, and regions are small.
+ * (exit, rest of the budget, cpu, tlb, rip): goes on where the exit says. It is the word of one that goes on at `rip`, or
+ * the entry of one that names a record; then `rip` is the RIP of the region's base page. Registers and flags are written
+ * back. All regions share it, so that it stays in the host's caches, and regions are small.
  */
 export function leaveRegionBody(handlerType: number, isWide: boolean): FunctionCode {
   const f = new FunctionWriter(5);
   const [record, handler, count] = [f.local(I32), f.local(I32), f.local(I32)];
   const next = f.local(I64);
-  f.get(ENTRY).i32Load(EXIT_ENTRY.left).get(REST).i32Add().set(REST);
-  f.get(ENTRY).i32Load(EXIT_ENTRY.handler).set(handler);
-  f.get(ENTRY).i32Load(EXIT_ENTRY.record).tee(record).if();
-  f.get(ENTRY).memory([0x34], EXIT_ENTRY.page); // i64.load32_s
-  f.i64Const(8n).op(0x87); // shr_s: the recipe goes
+  f.get(LEFT_BY).i32Const(EXIT_WORD.rip).i32And().if();
+  f.get(LEFT_BY).i32Const(EXIT_WORD.left).op(0x76).get(REST).i32Add().set(REST); // shr_u
+  f.else();
+  f.get(LEFT_BY).i32Load(EXIT_ENTRY.left).get(REST).i32Add().set(REST);
+  f.get(LEFT_BY).i32Load(EXIT_ENTRY.handler).set(handler);
+  f.get(LEFT_BY).i32Load(EXIT_ENTRY.record).set(record);
+  f.get(LEFT_BY).memory([0x34], EXIT_ENTRY.page); // i64.load32_s
   f.i64Const(12n).op(0x86).get(RIP).i64Add().set(RIP);
   f.end();
   countBudget(f, CPU, REST, 'out');

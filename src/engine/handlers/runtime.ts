@@ -10,6 +10,7 @@ import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
 import { storeFlagsBody } from '../flags/formula-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
+import { CHECK_PAGES, checkPagesBody } from './check-pages.ts';
 import { emitDispatch, emitLinear, pushExecuteEntry } from './dispatch.ts';
 import { CPU, CURSOR, PC, type RuntimeFunctions, TLB_BASE } from './handler-emitter.ts';
 import { LEAVE_REGION, leaveRegionBody } from './leave-region.ts';
@@ -123,11 +124,19 @@ export function defineRuntime(
       leaveRegionBody(handlerType, isWide),
       isWide ? 'leaveRegion64' : 'leaveRegion32',
     );
+  const checkPages = (isWide: boolean): number =>
+    module.addFunction(
+      module.type([I32, I64, I32, I32], [I32]),
+      checkPagesBody(isWide),
+      isWide ? 'checkPages64' : 'checkPages32',
+    );
   const pseudo = new Map<number, number>([
     [AFTER_HELPER, afterHelper],
     [STORE_FLAGS, storeFlags],
     [LEAVE_REGION.wide, leaveRegion(true)],
     [LEAVE_REGION.narrow, leaveRegion(false)],
+    [CHECK_PAGES.wide, checkPages(true)],
+    [CHECK_PAGES.narrow, checkPages(false)],
   ]);
   const add = (index: number, name: string, f: FunctionWriter): void => {
     pseudo.set(index, module.addFunction(handlerType, f.finish(), name));

@@ -68,7 +68,7 @@ export function placesOfKept(
 ): RegionPlaces {
   return {
     rootHandler,
-    frames: kept.pages.map((page) => source.anyFrame(page)),
+    neighbours: kept.pages.map((page) => [page, source.anyFrame(page)]),
     record: source.record,
     instruction(at) {
       const found = source.record(at);

@@ -149,7 +149,8 @@ export class RegionBatches {
   #order(members: readonly BatchMember[], isHot: boolean): void {
     if (members.length === 0) return;
     const bodies = members.map(({ body }) => body as NamedFunction);
-    const bytes = buildBatchModule(this.#handlers.surroundings, bodies);
+    const moves = this.#compiler.keeps;
+    const bytes = buildBatchModule(this.#handlers.surroundings, bodies, moves);
     this.#ordered = members;
     this.#orderedBytes = bytes.length;
     this.#compiler.submit(
@@ -163,7 +164,8 @@ export class RegionBatches {
     const code = this.#handlers.addModule(module, this.#orderedBytes);
     for (const [number, member] of members.entries()) {
       if (!isWanted(member)) continue;
-      (code[`global${number}`] as WebAssembly.Global).value = member.table.at;
+      const global = code[`global${number}`] as WebAssembly.Global | undefined;
+      if (global !== undefined) global.value = member.table.at;
       this.#handlers.table.set(member.index, code[String(number)]);
       member.body = undefined;
       this.regions++;

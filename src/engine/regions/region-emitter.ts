@@ -9,7 +9,7 @@ import type { RegionTypes } from '../handlers/function-module.ts';
 import { CPU, emitTlbSwitch, TLB_BASE } from '../handlers/handler-emitter.ts';
 import { RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
-import { EXIT_ENTRY } from './exit-entry.ts';
+import { EXIT_ENTRY, entryExit, ripExit } from './exit-entry.ts';
 import { DYNAMIC, FlagLocals, isFlagField, type WideRecipe } from './flag-locals.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import type { LoopFacts } from './loop-facts.ts';
@@ -107,7 +107,7 @@ export class RegionEmitter extends BodyEmitter {
     for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
     const host = { imports: this.imports, allocate: (type: ValueType) => this.allocate(type) };
     this.#flags = new FlagLocals(f, host, types.storeFlags);
-    this.#frame = new RegionFrame(f, graph, handlerType);
+    this.#frame = new RegionFrame(f, graph, handlerType, types.checkPages);
     this.#exits = new RegionExits(this.#frame, types);
     this.#vectors = new VectorLocals(f, CPU);
     this.#loopFacts = loopFacts;
@@ -210,7 +210,8 @@ export class RegionEmitter extends BodyEmitter {
 
   /** Leaves to the handler of the present instruction, which does it again from its start. */
   #bail(): void {
-    this.#leave(EXIT_KIND.handler, this.#instruction.at, this.#uncharged());
+    const { at } = this.#instruction;
+    this.#leave({ kind: EXIT_KIND.handler, at, left: this.#uncharged() });
   }
 
   /**
@@ -220,20 +221,26 @@ export class RegionEmitter extends BodyEmitter {
   #leaveTo(at: number, done?: number): void {
     const left = done === undefined ? 0 : this.#uncharged() - done;
     if (this.#graph.pages.has(Math.floor(at / PAGE)) && this.#recordAt(at) !== 0) {
-      this.#leave(EXIT_KIND.record, at, left);
+      this.#leave({ kind: EXIT_KIND.record, at, left });
       return;
     }
     this.#pushRip(at);
     this.f.set(this.#frame.exitRip);
-    this.#leave(EXIT_KIND.rip, 0, left);
+    this.#leaveByRip(left);
   }
 
-  /** Leaves to the RIP in #exitRip. */
-  #leaveByRip(): void {
-    this.#leave(EXIT_KIND.rip, 0, 0);
+  /** Leaves to the RIP in #exitRip; gives so many bytes of budget back. */
+  #leaveByRip(left = 0): void {
+    this.#leaveWith((recipe) => ripExit(left, recipe));
   }
 
-  #leave(kind: RegionExit['kind'], at: number, left: number): void {
+  #leave(exit: RegionExit): void {
+    const number = this.#exits.numberOf(exit);
+    this.#leaveWith((recipe) => entryExit(number, recipe));
+  }
+
+  /** Leaves with a word for the recipe of the flags. */
+  #leaveWith(word: (recipe: number) => number): void {
     const recipe = this.#flags.recipe;
     const label: OuterLabel =
       recipe === DYNAMIC
@@ -246,8 +253,7 @@ export class RegionEmitter extends BodyEmitter {
               ? 'narrow'
               : 'wide';
     this.#labelsUsed.add(label);
-    const number = this.#exits.numberOf({ kind, at, left, recipe: Math.max(recipe, 0) });
-    this.f.i32Const(number).br(this.#outerDepth(label));
+    this.f.i32Const(word(Math.max(recipe, 0))).br(this.#outerDepth(label));
   }
 
   #pushRipBase(page: number): void {
@@ -659,7 +665,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#helped = true;
     const { at, length } = this.#instruction;
     const left = this.#uncharged();
-    const number = this.#exits.numberOf({ kind: EXIT_KIND.helper, at, length, left, recipe: 0 });
+    const number = this.#exits.numberOf({ kind: EXIT_KIND.helper, at, length, left });
     this.#flags.toState();
     this.#mark('spill');
     f.get(CPU);
@@ -672,7 +678,7 @@ export class RegionEmitter extends BodyEmitter {
     f.callNamed(this.imports.helper(name), name);
     this.leavesWith(this.#frame.helperStatus, isLast);
     f.if(VOID, false);
-    f.i32Const(number).set(this.#frame.exit);
+    f.i32Const(entryExit(number, 0)).set(this.#frame.exit);
     this.#labelsUsed.add('helper');
     this.#nesting++;
     f.br(this.#outerDepth('helper'));
@@ -728,7 +734,7 @@ export class RegionEmitter extends BodyEmitter {
   #remember(offset: number): void {
     const f = this.f;
     const { at } = this.#instruction;
-    const entry = this.#exits.numberOf({ kind: EXIT_KIND.profile, at, left: 0, recipe: 0 });
+    const entry = this.#exits.numberOf({ kind: EXIT_KIND.profile, at, left: 0 });
     const [profile, count] = [this.allocate(I32), this.allocate(I32)];
     this.#exits.pushField(entry, EXIT_ENTRY.record);
     f.tee(profile).i32Load(PROFILE.count).set(count);

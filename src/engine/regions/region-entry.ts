@@ -1,11 +1,10 @@
 import { assert } from '../../util/mod.ts';
-import { I32, VOID } from '../../wasm/mod.ts';
+import { VOID } from '../../wasm/mod.ts';
 import { CS, gatesOf, SEGMENT, STATE } from '../../x86/mod.ts';
-import { pushExecuteEntry } from '../handlers/dispatch.ts';
+import { CHECK_PAGES, pushEpoch } from '../handlers/check-pages.ts';
 import { CPU, CURSOR, PC, TLB_BASE } from '../handlers/handler-emitter.ts';
 import { countBudget } from '../handlers/leave-region.ts';
 import { EXIT } from '../record.ts';
-import { TLB } from '../tlb-layout.ts';
 import type { RegionInstruction } from './graph.ts';
 import type { RegionFrame } from './region-frame.ts';
 import { REGION_TABLE } from './region-table.ts';
@@ -32,37 +31,7 @@ export class RegionEntry {
     assert(basePage === 0, 'the root lies in the base page');
     const { ripBase } = this.#frame.graph;
     if (ripBase !== undefined) this.#testPlace(ripBase);
-    // Neighbour pages must still be mapped to the frames the region was made from, and gates be open.
-    let checks = 0;
-    const entry = f.local(I32);
-    for (const page of this.#frame.graph.pages.keys()) {
-      if (page === 0) continue;
-      f.get(this.#frame.ripBase)
-        .i64Const(BigInt(page * PAGE))
-        .i64Add();
-      f.get(CPU)
-        .i64Load(STATE.segments + CS * SEGMENT.bytes + SEGMENT.base)
-        .i64Add();
-      this.#frame.cutRip();
-      f.set(this.#frame.target);
-      pushExecuteEntry(f, this.#frame.target, TLB_BASE);
-      f.tee(entry);
-      f.i64Load(TLB.execute).get(this.#frame.target).op(0x52); // ne
-      f.get(entry)
-        .i32Load(TLB.execute + TLB.executeFrame)
-        .getOwnGlobal()
-        .i32Load(REGION_TABLE.frames + 4 * checks)
-        .op(0x47)
-        .i32Or();
-      if (checks++ > 0) f.i32Or();
-    }
-    if (checks > 0) {
-      f.if(VOID, false);
-      f.get(CPU).get(PC).i32Store(STATE.pc);
-      f.get(CPU).get(CURSOR).get(PC).i32Sub().i32Store(STATE.budget);
-      f.i32Const(EXIT.guard).return();
-      f.end();
-    }
+    if (this.#frame.graph.pages.size > 1) this.#checkPages();
     const gates = this.#gates();
     if (gates !== 0) {
       f.get(CPU).i32Load(STATE.trapGate).i32Const(gates).i32And().if(VOID, false);
@@ -82,6 +51,27 @@ export class RegionEntry {
     countBudget(f, CPU, this.#frame.rest, 'in');
   }
 
+  /** Neighbour pages must still be mapped to the frames the region was made from. */
+  #checkPages(): void {
+    const { f, ripBase, graph, checkPages } = this.#frame;
+    const isWide = graph.bits === 64;
+    if (isWide) {
+      f.ownValue().i64Load(REGION_TABLE.epoch);
+      pushEpoch(f, ripBase, TLB_BASE);
+      f.op(0x52); // ne
+      f.ownValue().i64Load(REGION_TABLE.ripBase).get(ripBase).op(0x52).i32Or();
+      f.if(VOID, false);
+    }
+    f.ownValue().get(ripBase).get(CPU).get(TLB_BASE);
+    f.i32Const(isWide ? CHECK_PAGES.wide : CHECK_PAGES.narrow).callIndirect(checkPages);
+    f.i32Eqz().if(VOID, false);
+    f.get(CPU).get(PC).i32Store(STATE.pc);
+    f.get(CPU).get(CURSOR).get(PC).i32Sub().i32Store(STATE.budget);
+    f.i32Const(EXIT.guard).return();
+    f.end();
+    if (isWide) f.end();
+  }
+
   /** Goes on with the handler of the first instruction instead of the region. */
   #declineEntry(): void {
     this.#frame.f
@@ -89,7 +79,7 @@ export class RegionEntry {
       .get(CURSOR)
       .get(CPU)
       .get(TLB_BASE)
-      .getOwnGlobal()
+      .ownValue()
       .i32Load(REGION_TABLE.handler)
       .returnCallIndirect(this.#frame.handlerType);
   }

@@ -2,7 +2,7 @@ import type { RegionTypes } from '../handlers/function-module.ts';
 import { CPU, TLB_BASE } from '../handlers/handler-emitter.ts';
 import { countBudget, LEAVE_REGION } from '../handlers/leave-region.ts';
 import { AFTER_HELPER } from '../handlers/runtime.ts';
-import { EXIT_ENTRY } from './exit-entry.ts';
+import { EXIT_ENTRY, EXIT_WORD } from './exit-entry.ts';
 import type { RegionFrame } from './region-frame.ts';
 import type { RegionExit } from './region-table.ts';
 
@@ -19,15 +19,11 @@ export class RegionExits {
     this.#leaveRegion = leaveRegion;
   }
 
-  /** The number of an exit. */
+  /** The number of an exit's entry. */
   numberOf(exit: RegionExit): number {
     // The accesses of an instruction leave alike.
     const last = this.list.at(-1);
-    const isSame =
-      last?.kind === exit.kind &&
-      last.at === exit.at &&
-      last.left === exit.left &&
-      last.recipe === exit.recipe;
+    const isSame = last?.kind === exit.kind && last.at === exit.at && last.left === exit.left;
     if (!isSame) this.list.push(exit);
     return this.list.length - 1;
   }
@@ -35,22 +31,27 @@ export class RegionExits {
   /** Pushes what a field of an entry holds. */
   pushField(number: number, field: number): void {
     const { f, entriesAt } = this.#frame;
-    f.getOwnGlobal().i32Load(entriesAt + number * EXIT_ENTRY.bytes + field);
+    f.ownValue().i32Load(entriesAt + number * EXIT_ENTRY.bytes + field);
   }
 
   /** Registers and flags are written back: goes on where the exit says. */
   epilogue(): void {
-    const { f, graph } = this.#frame;
+    const { f, graph, exit } = this.#frame;
+    f.get(exit).i32Const(EXIT_WORD.rip).i32And().i32Eqz().if();
     this.#pushEntry();
-    f.i32Const(this.#frame.entriesAt).i32Add();
-    f.get(this.#frame.rest).get(CPU).get(TLB_BASE).get(this.#frame.exitRip);
+    f.i32Const(this.#frame.entriesAt).i32Add().set(exit);
+    f.end();
+    f.get(exit).get(this.#frame.rest).get(CPU).get(TLB_BASE).get(this.#frame.exitRip);
     f.i32Const(graph.bits === 64 ? LEAVE_REGION.wide : LEAVE_REGION.narrow);
     f.returnCallIndirect(this.#leaveRegion);
   }
 
-  /** Pushes the place of the entry whose number is in the frame, less what stands before the entries. */
+  /** Pushes the place of the entry whose exit is in the frame, less what stands before the entries. */
   #pushEntry(): void {
-    this.#frame.f.get(this.#frame.exit).i32Const(4).op(0x74).getOwnGlobal().i32Add();
+    const shift = EXIT_WORD.entry - Math.log2(EXIT_ENTRY.bytes);
+    const { f, exit } = this.#frame;
+    f.get(exit).i32Const(shift).op(0x76).i32Const(-EXIT_ENTRY.bytes).i32And(); // shr_u
+    f.ownValue().i32Add();
   }
 
   /** After a helper that did not simply return: its status is in helperStatus, the state is written back. */
@@ -71,10 +72,8 @@ export class RegionExits {
     f.i32Const(AFTER_HELPER).returnCallIndirect(this.#afterHelper);
   }
 
-  /** Pushes the recipe of the exit whose number is in the frame. */
+  /** Pushes the recipe of the exit in the frame. */
   pushRecipe(): void {
-    const { f, entriesAt } = this.#frame;
-    this.#pushEntry();
-    f.i32Load8u(entriesAt + EXIT_ENTRY.recipe);
+    this.#frame.f.get(this.#frame.exit).i32Const(EXIT_WORD.recipe).op(0x76).i32Const(0xff).i32And();
   }
 }

@@ -9,6 +9,8 @@ export class RegionFrame {
   readonly graph: RegionGraph;
   /** type of handlers */
   readonly handlerType: number;
+  /** type of what checks its neighbour pages */
+  readonly checkPages: number;
   /** local: budget left, in bytes of records, before the present block */
   readonly rest: number;
   /** local: RIP of byte 0 of the base page */
@@ -21,12 +23,13 @@ export class RegionFrame {
   readonly exitRip: number;
   /** local: where an indirect jump goes to */
   readonly target: number;
-  /** local: number of the exit taken, then the place of its entry in the table */
+  /** local: the word of the exit taken, then what `leaveRegion` or `afterHelper` want of it */
   readonly exit: number;
   /** where the entries of the region's table begin */
   readonly entriesAt: number;
 
-  constructor(f: FunctionWriter, graph: RegionGraph, handlerType: number) {
+  constructor(f: FunctionWriter, graph: RegionGraph, handlerType: number, checkPages: number) {
+    this.checkPages = checkPages;
     this.f = f;
     this.graph = graph;
     this.handlerType = handlerType;

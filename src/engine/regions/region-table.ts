@@ -5,31 +5,41 @@ import { EXIT_ENTRY } from './exit-entry.ts';
 
 /**
  * What a region must know of the machine it runs in, in linear memory, so that its code need not: the same code serves
- * wherever the same guest code lies, in this machine or another. Its function's own global says where the table is.
+ * wherever the same guest code lies, in this machine or another. Its function's own value says where the table is.
  *
  *   +0   u32 table index of the root instruction's own handler
- *   +4   u32 frame of each neighbour page, in the order of RegionDraft.pages
+ *   +4   u32 number of its neighbour pages
+ *   +8   u64 the epoch of the TLB in which they were last found in place; 0 for never
+ *   +16  u64 ... for this RIP of the base page
+ *   +24  neighbour pages, 8 bytes each: i32 number relative to the base page, u32 frame
  *   +E   entries, 16 bytes each: see EXIT_ENTRY; E is `entriesAt`
  */
-export const REGION_TABLE = { handler: 0, frames: 4 } as const;
+export const REGION_TABLE = {
+  handler: 0,
+  count: 4,
+  epoch: 8,
+  ripBase: 16,
+  pages: 24,
+} as const;
+
+/** A neighbour page in a region's table. */
+export const NEIGHBOUR = { bytes: 8, page: 0, frame: 4 } as const;
 
 /** Where the entries of a table begin, for a region of so many pages besides its base page. */
 export function entriesAt(neighbours: number): number {
-  return (REGION_TABLE.frames + 4 * neighbours + 15) & ~15;
+  return (REGION_TABLE.pages + NEIGHBOUR.bytes * neighbours + 15) & ~15;
 }
 
 /** What an entry is for. */
 export const EXIT_KIND = {
-  /** goes on at the RIP that the region holds */
-  rip: 0,
   /** goes on with the record at `at` */
-  record: 1,
+  record: 0,
   /** goes on with the own handler of the instruction at `at`, which the region has begun */
-  handler: 2,
+  handler: 1,
   /** a helper of the instruction at `at` is called, and may not come back */
-  helper: 3,
+  helper: 2,
   /** no exit: in place of the record, the profile of the indirect jump at `at` */
-  profile: 4,
+  profile: 3,
 } as const;
 
 /** An entry, by what the guest's code says alone. */
@@ -40,27 +50,26 @@ export interface RegionExit {
   /** of the instruction that calls a helper */
   readonly length?: number;
   readonly left: number;
-  readonly recipe: number;
 }
 
-/** Numbers of a packed exit: kind, at, length, left, recipe. */
-const PACKED = 5;
+/** Numbers of a packed exit: kind, at, length, left. */
+const PACKED = 4;
 
 /** Exits as numbers: to be kept, sent, and put into tables. */
 export function packExits(exits: readonly RegionExit[]): Int32Array<ArrayBuffer> {
   const packed = new Int32Array(exits.length * PACKED);
-  for (const [i, { kind, at, length = 0, left, recipe }] of exits.entries())
-    packed.set([kind, at, length, left, recipe], i * PACKED);
+  for (const [i, { kind, at, length = 0, left }] of exits.entries())
+    packed.set([kind, at, length, left], i * PACKED);
   return packed;
 }
 
 function* unpackExits(packed: Int32Array): Iterable<RegionExit> {
   for (let i = 0; i < packed.length; i += PACKED) {
-    const [kind, at, length, left, recipe] = packed.subarray(i, i + PACKED) as unknown as [
+    const [kind, at, length, left] = packed.subarray(i, i + PACKED) as unknown as [
       RegionExit['kind'],
-      ...[number, number, number, number],
+      ...[number, number, number],
     ];
-    yield { kind, at, length, left, recipe };
+    yield { kind, at, length, left };
   }
 }
 
@@ -81,8 +90,8 @@ export interface ExitTarget {
 export interface RegionPlaces {
   /** table index of the root instruction's own handler */
   readonly rootHandler: number;
-  /** frames of the neighbour pages, in order */
-  readonly frames: readonly number[];
+  /** pages besides the base page, by their numbers relative to it, and their frames */
+  readonly neighbours: readonly (readonly [page: number, frame: number])[];
   /** record to go on with at `at`; 0 when nothing is decoded there */
   record(at: number): number;
   /** record of the instruction at `at` itself, behind what guards it, and its own handler; undefined as above */
@@ -130,7 +139,7 @@ export class RegionTables {
   /** Writes the table of a region with packed `exits`, when there is room. */
   add(exits: Int32Array, places: RegionPlaces): TablePlace {
     const entries = resolve(exits, places);
-    const first = entriesAt(places.frames.length);
+    const first = entriesAt(places.neighbours.length);
     const records = entries.filter(({ to }) => to === undefined).length;
     const bytes = first + entries.length * EXIT_ENTRY.bytes + records * RECORD.bytes;
     const table = this.#take(bytes);
@@ -139,12 +148,17 @@ export class RegionTables {
   }
 
   #write(table: TablePlace, entries: readonly Resolved[], places: RegionPlaces): void {
-    const first = entriesAt(places.frames.length);
+    const first = entriesAt(places.neighbours.length);
     const recordsAt = first + entries.length * EXIT_ENTRY.bytes;
     const view = this.#view;
     view.setUint32(table.at + REGION_TABLE.handler, places.rootHandler, true);
-    for (const [i, frame] of places.frames.entries())
-      view.setUint32(table.at + REGION_TABLE.frames + 4 * i, frame, true);
+    view.setUint32(table.at + REGION_TABLE.count, places.neighbours.length, true);
+    view.setBigUint64(table.at + REGION_TABLE.epoch, 0n, true);
+    for (const [i, [page, frame]] of places.neighbours.entries()) {
+      const at = table.at + REGION_TABLE.pages + NEIGHBOUR.bytes * i;
+      view.setInt32(at + NEIGHBOUR.page, page, true);
+      view.setUint32(at + NEIGHBOUR.frame, frame, true);
+    }
     let entry = table.at + first;
     let record = table.at + recordsAt;
     for (const { exit, to } of entries) {
@@ -167,13 +181,11 @@ export class RegionTables {
     return { at, bytes };
   }
 
-  #addEntry(entry: number, { at, left, recipe }: RegionExit, to: ExitTarget): void {
-    const page = at >> PAGE_SHIFT;
+  #addEntry(entry: number, { at, left }: RegionExit, to: ExitTarget): void {
     this.#view.setUint32(entry + EXIT_ENTRY.record, to.record, true);
     this.#view.setUint32(entry + EXIT_ENTRY.handler, to.handler, true);
     this.#view.setInt32(entry + EXIT_ENTRY.left, left, true);
-    assert((page << 8) >> 8 === page, 'a region reaches less than 32 GiB');
-    this.#view.setInt32(entry + EXIT_ENTRY.page, (page << 8) | recipe, true);
+    this.#view.setInt32(entry + EXIT_ENTRY.page, at >> PAGE_SHIFT, true);
   }
 
   /**
@@ -212,8 +224,6 @@ function resolve(exits: Int32Array, places: RegionPlaces): Resolved[] {
 /** What the entry of an exit names; undefined when it needs a record of its own. */
 function targetOf({ kind, at }: RegionExit, places: RegionPlaces): ExitTarget | undefined {
   switch (kind) {
-    case EXIT_KIND.rip:
-      return { record: 0, handler: 0 };
     case EXIT_KIND.profile:
       return { record: places.profile(at), handler: 0 };
     case EXIT_KIND.handler:

@@ -44,7 +44,7 @@ export function buildRegion(
       exits = packExits(region.exits);
       table = tables.add(exits, places);
       const name = `region@${(graph.root.instructions[0] as RegionInstruction).at.toString(16)}`;
-      return { name, code: region.f.finish(), global: table.at };
+      return { name, code: region.f.finish(), value: table.at };
     },
   );
   return { bytes, body: { name, code }, table, exits };
@@ -58,7 +58,7 @@ function placesOf(graph: RegionGraph, recordAt: (at: number) => number): RegionP
   const instruction = (at: number) => instructions.get(at) as RegionInstruction;
   return {
     rootHandler: (graph.root.instructions[0] as RegionInstruction).handler,
-    frames: [...graph.pages].filter(([page]) => page !== 0).map(([, frame]) => frame),
+    neighbours: [...graph.pages].filter(([page]) => page !== 0),
     record: recordAt,
     instruction,
     profile: (at) => instruction(at).profile,
