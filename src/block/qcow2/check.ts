@@ -4,6 +4,7 @@
  */
 import type { RandomAccessFile } from '../random-access-file.ts';
 import { bitmapClusters } from './bitmaps.ts';
+import { ClusterCounts } from './cluster-counts.ts';
 import { ENTRY_COPIED, entryOffset, parseMapping } from './entries.ts';
 import { type Qcow2Header, readHeader } from './header.ts';
 import { readSnapshots } from './snapshots.ts';
@@ -29,7 +30,7 @@ export interface CheckReport {
 export interface CheckResult {
   readonly report: CheckReport;
   /** count that each cluster should have, by its number */
-  readonly counts: ReadonlyMap<number, number>;
+  readonly counts: Pick<ClusterCounts, 'get'>;
   /** clusters whose count is wrong */
   readonly wrong: readonly number[];
   /** entries whose "copied" flag is wrong: their place in the file */
@@ -45,7 +46,7 @@ export interface StoredCounts {
   get(cluster: number): number;
 }
 
-/** Throws `disk-corrupt` when the header or the snapshots cannot be read at all. */
+/** Throws `disk-corrupt` when the header or the snapshots cannot be read at all, or when too much points too widely. */
 export function checkQcow2(file: RandomAccessFile, stored: StoredCounts): CheckResult {
   return new Checker(file).run(stored);
 }
@@ -55,7 +56,7 @@ class Checker {
   readonly #header: Qcow2Header;
   readonly #clusterBytes: number;
   readonly #limit: number;
-  readonly #counts = new Map<number, number>();
+  readonly #counts: ClusterCounts;
   /** numbers of the blocks of counts that are there */
   readonly #countedSlots = new Set<number>();
   readonly #faults: string[] = [];
@@ -66,6 +67,7 @@ class Checker {
 
   constructor(file: RandomAccessFile) {
     this.#file = file;
+    this.#counts = new ClusterCounts(file.name);
     this.#header = readHeader(file);
     this.#clusterBytes = 2 ** this.#header.clusterBits;
     this.#limit = Math.ceil(file.size() / this.#clusterBytes) + MAX_BEYOND;
@@ -94,7 +96,7 @@ class Checker {
     const fileClusters = Math.ceil(this.#file.size() / this.#clusterBytes);
     for (const cluster of this.#clustersToCompare(stored.perBlock)) {
       const found = stored.get(cluster);
-      const used = this.#counts.get(cluster) ?? 0;
+      const used = this.#counts.get(cluster);
       // Beyond the end of the file nothing is taken.
       if (found === used || (used === 0 && cluster >= fileClusters)) continue;
       wrong.push(cluster);
@@ -123,7 +125,7 @@ class Checker {
     for (const slot of this.#countedSlots) {
       for (let index = 0; index < perBlock; index++) yield slot * perBlock + index;
     }
-    for (const cluster of this.#counts.keys()) {
+    for (const cluster of this.#counts.used()) {
       if (!this.#countedSlots.has(Math.floor(cluster / perBlock))) yield cluster;
     }
   }
@@ -203,9 +205,7 @@ class Checker {
       this.#tell(`${what} is at ${offset}, where it cannot be`);
       return false;
     }
-    for (let cluster = first; cluster <= last; cluster++) {
-      this.#counts.set(cluster, (this.#counts.get(cluster) ?? 0) + 1);
-    }
+    for (let cluster = first; cluster <= last; cluster++) this.#counts.add(cluster);
     return true;
   }
 

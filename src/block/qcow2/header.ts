@@ -45,7 +45,7 @@ const MIN_CLUSTER_BITS = 9;
 const MAX_CLUSTER_BITS = 21;
 const MAX_NAME_BYTES = 1023;
 /** 32 MiB of level 1 and 8 MiB of reference count table, as QEMU has it */
-const MAX_L1_ENTRIES = 2 ** 22;
+export const MAX_L1_ENTRIES = 2 ** 22;
 const MAX_REFCOUNT_TABLE_BYTES = 2 ** 23;
 const MAX_SNAPSHOTS = 65_536;
 

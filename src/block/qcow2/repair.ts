@@ -27,7 +27,7 @@ export function repairImage(file: RandomAccessFile, codecs: ImageCodecs): CheckR
   }
   const image = new Qcow2Image({ file, codecs });
   const { refcounts, metadata } = image;
-  const should = (cluster: number) => counts.get(cluster) ?? 0;
+  const should = (cluster: number) => counts.get(cluster);
   const isTooLow = (cluster: number) => refcounts.get(cluster) < should(cluster);
   for (const cluster of wrong.filter(isTooLow)) {
     if (!refcounts.hasBlock(cluster)) {

@@ -9,7 +9,7 @@
  */
 import { VivariumError } from '../../util/mod.ts';
 import type { RandomAccessFile } from '../random-access-file.ts';
-import { checkSizes, corrupt, type Qcow2Header, readHeader } from './header.ts';
+import { checkSizes, corrupt, MAX_L1_ENTRIES, type Qcow2Header, readHeader } from './header.ts';
 
 const FIXED_BYTES = 40;
 const MAX_EXTRA_BYTES = 1024;
@@ -46,7 +46,8 @@ export function readSnapshots(file: RandomAccessFile, header: Qcow2Header): Snap
     const idBytes = fixed.getUint16(12);
     const nameBytes = fixed.getUint16(14);
     const extraBytes = fixed.getUint32(36);
-    if (extraBytes > MAX_EXTRA_BYTES) throw damaged();
+    const l1Entries = fixed.getUint32(8);
+    if (extraBytes > MAX_EXTRA_BYTES || l1Entries > MAX_L1_ENTRIES) throw damaged();
     const rest = new Uint8Array(extraBytes + idBytes + nameBytes);
     file.read(at + FIXED_BYTES, rest);
     const extra = new DataView(rest.buffer, 0, extraBytes);
@@ -59,7 +60,7 @@ export function readSnapshots(file: RandomAccessFile, header: Qcow2Header): Snap
       stateBytes: extraBytes >= 8 ? Number(extra.getBigUint64(0)) : fixed.getUint32(32),
       bytes: extraBytes >= 16 ? Number(extra.getBigUint64(8)) : undefined,
       l1Offset: Number(fixed.getBigUint64(0)),
-      l1Entries: fixed.getUint32(8),
+      l1Entries,
     });
     at += Math.ceil((FIXED_BYTES + rest.length) / 8) * 8;
   }
