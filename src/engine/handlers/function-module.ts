@@ -7,7 +7,7 @@ import {
   moveOwnValue,
   setOwnValue,
 } from '../../wasm/mod.ts';
-import { type HelperSignature, importHelper, MOST_MEMORY_PAGES } from './runtime.ts';
+import { type HelperSignature, importsOnDemand, MOST_MEMORY_PAGES } from './runtime.ts';
 
 /** What the modules of a machine import. */
 export interface ModuleSurroundings {
@@ -88,17 +88,7 @@ function beginModule({ shared, helpers }: ModuleSurroundings) {
     leaveRegion: module.type([I32, I32, I32, I32, I64], [I32]),
     checkPages: module.type([I32, I64, I32, I32], [I32]),
   };
-  const used = new Map<string, number>();
-  const helper = (name: string): number => {
-    const known = used.get(name);
-    if (known !== undefined) return known;
-    const signature = helpers.get(name);
-    if (signature === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);
-    const index = importHelper(module, name, signature);
-    used.set(name, index);
-    return index;
-  };
-  return { module, handlerType, types, helper };
+  return { module, handlerType, types, helper: importsOnDemand(module, helpers) };
 }
 
 /** A copy of the code, with the numbers that its helpers have in another module. */

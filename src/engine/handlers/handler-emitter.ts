@@ -155,7 +155,7 @@ export class HandlerEmitter extends BodyEmitter {
     const status = f.local(I32);
     f.get(CPU).get(PC).i32Store(STATE.pc);
     args();
-    f.call(this.imports.helper(name));
+    f.callNamed(this.imports.helper(name), name);
     this.leavesWith(status, isLast);
     f.if(VOID, false);
     f.get(PC).get(CURSOR).get(CPU).get(TLB_BASE).get(status).returnCall(this.#runtime.afterHelper);

@@ -4,7 +4,13 @@ import { buildMeaning, type Encoding } from '../../x86/mod.ts';
 import { SHAPE_KEY_BITS, shapeOf } from '../shape-key.ts';
 import type { ModuleSurroundings } from './function-module.ts';
 import { HandlerEmitter, type RuntimeFunctions } from './handler-emitter.ts';
-import { defineRuntime, FIRST_HANDLER, importRuntime } from './runtime.ts';
+import {
+  defineRuntime,
+  exportRuntime,
+  FIRST_HANDLER,
+  importDefinedRuntime,
+  importRuntime,
+} from './runtime.ts';
 
 /** An encoding in one of its shapes. */
 export interface HandlerShape {
@@ -39,17 +45,17 @@ export function handlerShape(number: number, encodings: readonly Encoding[]): Ha
   return { encoding: encodings[id] as Encoding, key: number % 2 ** SHAPE_KEY_BITS };
 }
 
-/** Handlers by their code: shapes may differ in what a meaning does not look at. */
+/** Handlers of modules of one kind by their code: shapes may differ in what a meaning does not look at. */
 export class HandlerVariants {
-  readonly #byEncoding = new Map<Encoding, { code: Uint8Array; index: number }[]>();
+  readonly #byEncoding = new Map<Encoding, { code: FunctionCode; index: number }[]>();
 
   /** The handler of `encoding` with this very code. */
-  find(encoding: Encoding, { bytes }: FunctionCode): number | undefined {
+  find(encoding: Encoding, code: FunctionCode): number | undefined {
     const variants = this.#byEncoding.get(encoding);
-    return variants?.find(({ code }) => sameBytes(code, bytes))?.index;
+    return variants?.find((each) => sameCode(each.code, code))?.index;
   }
 
-  add(encoding: Encoding, { bytes: code }: FunctionCode, index: number): void {
+  add(encoding: Encoding, code: FunctionCode, index: number): void {
     const variants = this.#byEncoding.get(encoding);
     if (variants === undefined) this.#byEncoding.set(encoding, [{ code, index }]);
     else variants.push({ code, index });
@@ -84,6 +90,7 @@ export function buildHandlerModule(
   }
   if (bodies.length > 0) module.addElements(FIRST_HANDLER, bodies);
   module.exportFunction('enter', enter);
+  exportRuntime(module, functions);
   return {
     bytes: module.finish({ names: true, optimized }),
     keys: Float64Array.from(indexes.keys()),
@@ -91,15 +98,17 @@ export function buildHandlerModule(
   };
 }
 
-/** A module of one handler, which goes into the table at the index that `place` gives its code, if it gives any. */
+/**
+ * A module of one handler beside the one that `buildHandlerModule` has made. It goes into the table at the index that
+ * `place` gives its code, if it gives any.
+ */
 export function buildOneHandler(
   surroundings: ModuleSurroundings,
   { encoding, key }: HandlerShape,
   place: (code: FunctionCode) => number | undefined,
 ): Uint8Array<ArrayBuffer> | undefined {
   const module = new ModuleWriter();
-  const imports = importRuntime(module, surroundings.shared, surroundings.helpers);
-  const { functions } = defineRuntime(module, imports);
+  const functions = importDefinedRuntime(module, surroundings.shared, surroundings.helpers);
   const code = emitHandler(encoding, key, functions);
   const index = place(code);
   if (index === undefined) return undefined;
@@ -108,10 +117,12 @@ export function buildOneHandler(
   return module.finish({ names: true });
 }
 
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
-  return true;
+/** Whether both do the same, called in modules of one kind: helpers may have other numbers in another module. */
+function sameCode(left: FunctionCode, right: FunctionCode): boolean {
+  if (left.bytes.length !== right.bytes.length || left.calls.length !== right.calls.length)
+    return false;
+  for (let i = 0; i < left.bytes.length; i++) if (left.bytes[i] !== right.bytes[i]) return false;
+  return left.calls.every(({ name }, i) => name === right.calls[i]?.name);
 }
 
 function handlerName(encoding: Encoding, key: number): string {

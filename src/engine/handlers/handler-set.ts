@@ -10,7 +10,7 @@ import {
   handlerKey,
   type KeptHandlers,
 } from './handler-module.ts';
-import { FIRST_HANDLER } from './runtime.ts';
+import { FIRST_HANDLER, runtimeOf } from './runtime.ts';
 
 /** What the runtime of every module imports. */
 export interface RuntimeHost extends ModuleSurroundings {
@@ -38,7 +38,10 @@ export class HandlerSet {
   readonly #host: RuntimeHost;
   /** by handlerKey */
   readonly #indexes = new Map<number, number>();
+  /** of those made one by one */
   readonly #variants = new HandlerVariants();
+  /** what their modules import of the first one's */
+  #runtime: WebAssembly.ModuleImports = {};
   #next = FIRST_HANDLER;
   /** wall-independent measures for --stats */
   moduleBytes = 0;
@@ -51,11 +54,11 @@ export class HandlerSet {
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
     const exports = this.#useKept(kept) ?? this.#makeUsual(usual);
     this.enter = exports['enter'] as HandlerSet['enter'];
+    this.#runtime = runtimeOf(exports);
     this.handlers = this.#next - FIRST_HANDLER;
   }
 
   #useKept(kept: KeptHandlers | undefined): WebAssembly.Exports | undefined {
-    // Their variants are not known: a handler that differs in nothing may be made once more.
     const module = kept?.load();
     if (kept === undefined || module === undefined) return undefined;
     for (const [i, key] of kept.keys.entries()) {
@@ -67,7 +70,12 @@ export class HandlerSet {
   }
 
   #makeUsual(usual: Iterable<HandlerShape>): WebAssembly.Exports {
-    const { bytes, keys, indexes } = buildHandlerModule(this.#host, usual, this.#variants, false);
+    const { bytes, keys, indexes } = buildHandlerModule(
+      this.#host,
+      usual,
+      new HandlerVariants(),
+      false,
+    );
     for (const [i, key] of keys.entries()) this.#indexes.set(key, indexes[i] as number);
     this.#next = FIRST_HANDLER + new Set(indexes).size;
     this.unkept = keys.length;
@@ -94,7 +102,12 @@ export class HandlerSet {
   addModule(module: WebAssembly.Module, bytes: number): WebAssembly.Exports {
     this.moduleBytes += bytes;
     return new WebAssembly.Instance(module, {
-      vm: { memory: this.#host.memory, table: this.table, ...this.#host.imports.vm },
+      vm: {
+        memory: this.#host.memory,
+        table: this.table,
+        ...this.#host.imports.vm,
+        ...this.#runtime,
+      },
       helpers: this.#host.imports.helpers,
     }).exports;
   }

@@ -7,6 +7,7 @@ import {
   VOID,
 } from '../../wasm/mod.ts';
 import { CS, SEGMENT, STATE } from '../../x86/mod.ts';
+import type { RuntimeImports } from '../emit/body-emitter.ts';
 import { storeFlagsBody } from '../flags/formula-emitter.ts';
 import { EXIT, RECORD } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
@@ -67,26 +68,82 @@ export function importHelper(
   return module.importFunction('helpers', name, type);
 }
 
+/** Imports helpers as they are asked for, by name. */
+export function importsOnDemand(
+  module: ModuleWriter,
+  helpers: ReadonlyMap<string, HelperSignature>,
+): (name: string) => number {
+  const used = new Map<string, number>();
+  return (name) => {
+    const known = used.get(name);
+    if (known !== undefined) return known;
+    const signature = helpers.get(name);
+    if (signature === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);
+    const index = importHelper(module, name, signature);
+    used.set(name, index);
+    return index;
+  };
+}
+
 /** Starts a module whose functions run over the machine's memory and table. */
 export function importRuntime(
   module: ModuleWriter,
   shared: boolean,
   helpers: ReadonlyMap<string, HelperSignature>,
-): { loadSlow: number; updateSlow: number; storeSlow: number; helper: (name: string) => number } {
+): RuntimeImports {
+  const imports = importMachine(module, shared);
+  const helper = importsOnDemand(module, helpers);
+  for (const name of helpers.keys()) helper(name);
+  return { ...imports, helper };
+}
+
+function importMachine(module: ModuleWriter, shared: boolean): Omit<RuntimeImports, 'helper'> {
   module.importMemory('vm', 'memory', 1, MOST_MEMORY_PAGES, shared);
   module.importTable('vm', 'table', 1);
   const slow = module.type([I32, I32, I32], [I32]);
   const loadSlow = module.importFunction('vm', 'loadSlow', slow);
   const updateSlow = module.importFunction('vm', 'updateSlow', slow);
   const storeSlow = module.importFunction('vm', 'storeSlow', slow);
-  const indexes = new Map<string, number>();
-  for (const [name, signature] of helpers) indexes.set(name, importHelper(module, name, signature));
-  const helper = (name: string): number => {
-    const index = indexes.get(name);
-    if (index === undefined) throw new Error(`Vivarium internal error: no helper ${name}`);
-    return index;
+  return { loadSlow, updateSlow, storeSlow };
+}
+
+/** Functions of the runtime that its module exports, by these names. */
+const EXPORTED = ['leave', 'afterHelper', 'branchTo', 'branchAndLink'] as const;
+
+/** Lets `importDefinedRuntime` have the runtime of this module. */
+export function exportRuntime(module: ModuleWriter, functions: RuntimeFunctions): void {
+  for (const name of EXPORTED) module.exportFunction(name, functions[name]);
+}
+
+/** Of the exports of the runtime's module, what modules by `importDefinedRuntime` import as `vm`. */
+export function runtimeOf(exports: WebAssembly.Exports): WebAssembly.ModuleImports {
+  return Object.fromEntries(
+    EXPORTED.map((name) => [name, exports[name] as WebAssembly.ExportValue]),
+  );
+}
+
+/** Starts a module of handlers beside the one that defines the runtime. Helpers are imported as they are asked for. */
+export function importDefinedRuntime(
+  module: ModuleWriter,
+  shared: boolean,
+  helpers: ReadonlyMap<string, HelperSignature>,
+): RuntimeFunctions {
+  const imports = importMachine(module, shared);
+  const { handlerType, exitType, branchType } = runtimeTypes(module);
+  const leave = module.importFunction('vm', 'leave', exitType);
+  const afterHelper = module.importFunction('vm', 'afterHelper', exitType);
+  const branchTo = module.importFunction('vm', 'branchTo', branchType);
+  const branchAndLink = module.importFunction('vm', 'branchAndLink', branchType);
+  const helper = importsOnDemand(module, helpers);
+  return { ...imports, helper, handlerType, leave, afterHelper, branchTo, branchAndLink };
+}
+
+function runtimeTypes(module: ModuleWriter) {
+  return {
+    handlerType: module.type([I32, I32, I32, I32], [I32]),
+    exitType: module.type([I32, I32, I32, I32, I32], [I32]),
+    branchType: module.type([I64, I32, I32, I32, I32], [I32]),
   };
-  return { loadSlow, updateSlow, storeSlow, helper };
 }
 
 /**
@@ -95,12 +152,9 @@ export function importRuntime(
  */
 export function defineRuntime(
   module: ModuleWriter,
-  imports: ReturnType<typeof importRuntime>,
+  imports: RuntimeImports,
 ): { functions: RuntimeFunctions; pseudo: Map<number, number>; enter: number } {
-  const handlerType = module.type([I32, I32, I32, I32], [I32]);
-  const exitType = module.type([I32, I32, I32, I32, I32], [I32]);
-  const branchType = module.type([I64, I32, I32, I32, I32], [I32]);
-
+  const { handlerType, exitType, branchType } = runtimeTypes(module);
   const leave = module.declareFunction(exitType, 'leave');
   const dispatch = module.declareFunction(branchType, 'dispatch');
   const branchTo = module.declareFunction(branchType, 'branchTo');

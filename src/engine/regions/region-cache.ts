@@ -20,7 +20,7 @@ import type { RegionWorkshop } from './workshop.ts';
 
 /** A region is made again at most this often, after this many exits by indirect jumps (times eight each time). */
 const MAX_GENERATION = 4;
-const PROFILE_EXITS = 200;
+const PROFILE_EXITS = 2000;
 /** At rest, what was seen this often is translated for later runs, so much of it, and for so long at a time. */
 const HEAT_AT_REST = 3;
 const INSTRUCTIONS_AT_REST = 60;
