@@ -6,6 +6,7 @@ import {
   type GuestFault,
   type Helper,
   type OpcodeTable,
+  SEGMENT,
   STATE,
   WATCHED,
 } from '../x86/mod.ts';
@@ -30,6 +31,7 @@ import { TLB } from './tlb-layout.ts';
 
 /** Longest stretch between two looks at the clock and the devices, in instructions. */
 const MAX_BUDGET = 2 ** 24;
+const CS_BASE = STATE.segments + CS * SEGMENT.bytes + SEGMENT.base;
 
 /** Execution is looked at this often, in instructions: what is seen several times is hot. */
 const SAMPLE_INSTRUCTIONS = 4096;
@@ -415,19 +417,14 @@ export class InterpVcpu extends BaseVcpu {
 
   /** The record at STATE.rip, decoded if need be; -1 when fetching it faults (recorded). */
   #find(): number {
-    const state = this.state;
     const mmu = this.mmu;
-    const rip = state.get64(STATE.rip);
-    if (this.mode.checked === true && rip > BigInt(state.segmentLimit(CS)))
-      return this.#beyondCode();
-    const linear = this.mode.bits === 64 ? rip : BigInt.asUintN(32, rip + state.segmentBase(CS));
-    const low = Number(BigInt.asIntN(32, linear));
-    const high = Number(BigInt.asIntN(32, linear >> 32n));
+    if (this.mode.checked === true && this.#reachesBeyondCode(0n)) return this.#beyondCode();
+    const { low, high } = this.#linearWords();
     const offset = low & 0xfff;
     if (this.#regions?.isEager !== true) {
       const cached = this.#findCached(low, high);
       if (cached !== 0) {
-        state.set64(STATE.ripBase, rip - BigInt(offset));
+        this.#setRipBase(low, high);
         return this.#sampled ? this.#sampleCached(cached, low, high) : cached;
       }
     }
@@ -440,12 +437,11 @@ export class InterpVcpu extends BaseVcpu {
     if (place === NOT_RAM) return this.#executeDevice();
     const page = this.cache.page(place - offset, this.mode);
     this.#fillExecute(low, high, page);
-    state.set64(STATE.ripBase, rip - BigInt(offset));
+    this.#setRipBase(low, high);
     let record = this.cache.record(page, offset, this.#nextPage);
     if (record < 0 && this.mode.checked === true) {
       // The instruction reaches into the next page, unless the code segment ends before that.
-      const nextPage = rip - BigInt(offset) + 4096n;
-      if (nextPage > BigInt(state.segmentLimit(CS))) return this.#beyondCode();
+      if (this.#reachesBeyondCode(BigInt(4096 - offset))) return this.#beyondCode();
     }
     if (this.#regions?.hasFinds === true)
       this.#regions.adoptFinds(page, this.#source(low, high, page), this.#now);
@@ -461,6 +457,28 @@ export class InterpVcpu extends BaseVcpu {
     const eager = this.#regions?.isEager === true && !this.#isGuarded(record);
     if ((this.#sampled || eager) && record >= 0) this.#sample(record, low, high, page);
     return record;
+  }
+
+  /** Whether the byte `ahead` of STATE.rip lies beyond the end of the code segment. */
+  #reachesBeyondCode(ahead: bigint): boolean {
+    return this.state.get64(STATE.rip) + ahead > BigInt(this.state.segmentLimit(CS));
+  }
+
+  /** The linear address of STATE.rip, in two words: this is asked for some hundred thousand times a second. */
+  #linearWords(): { readonly low: number; readonly high: number } {
+    const state = this.state;
+    const low = state.get32(STATE.rip);
+    if (this.mode.bits === 64) return { low: low | 0, high: state.get32(STATE.rip + 4) | 0 };
+    return { low: (low + state.get32(CS_BASE)) | 0, high: 0 };
+  }
+
+  /** Notes the RIP of byte 0 of the page that the linear address of STATE.rip lies in. */
+  #setRipBase(low: number, high: number): void {
+    const state = this.state;
+    if (this.mode.bits === 64) {
+      state.set32(STATE.ripBase, low & ~0xfff);
+      state.set32(STATE.ripBase + 4, high);
+    } else state.set64(STATE.ripBase, state.get64(STATE.rip) - BigInt(low & 0xfff));
   }
 
   /** As #sample, for a record that the execute TLB led to. Returns the record. */
