@@ -49,11 +49,22 @@ export function resolvePackages(names: readonly string[]): string[] {
     .map(([, name, version]) => `${name}=${version}`);
 }
 
+/** Runs `apt-get`; throws in a sentence what stands in the way. */
+function download(words: readonly string[], cwd: string): void {
+  const { status, error, stderr } = spawnSync('apt-get', words, { cwd, encoding: 'utf8' });
+  if (status === 0) return;
+  const reason = error?.message ?? stderr.split('\n').find((line) => line.startsWith('E: '));
+  throw new Error(
+    `the packages of the benchmark guest cannot be fetched (${reason?.replace(/^E: /, '').trim()}). ` +
+      'Where the lists of packages are older than the mirror, this helps: apt-get update',
+  );
+}
+
 /** Fetches packages into `cache` (what is there already is kept) and unpacks them into `tree`. */
 export function unpackPackages(packages: readonly string[], cache: string, tree: string): void {
   mkdirSync(cache, { recursive: true });
   const options = ['-q', '-o', 'APT::Sandbox::User=root'];
-  execFileSync('apt-get', [...options, 'download', ...packages], { cwd: cache, stdio: 'ignore' });
+  download([...options, 'download', ...packages], cache);
   const excluded = EXCLUDED.map((pattern) => `--exclude=${pattern}`);
   for (const each of packages) {
     const [name, version] = each.split('=') as [string, string];
