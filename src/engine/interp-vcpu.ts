@@ -395,8 +395,8 @@ export class InterpVcpu extends BaseVcpu {
 
   /** Linear address of STATE.rip. */
   #linearRip(): bigint {
-    const rip = this.state.get64(STATE.rip);
-    return this.mode.bits === 64 ? rip : BigInt.asUintN(32, rip + this.state.segmentBase(CS));
+    const { low, high } = this.#linearWords();
+    return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
   }
 
   /** Caches where the code of a page is, unless it must be run one instruction at a time. */
@@ -439,10 +439,6 @@ export class InterpVcpu extends BaseVcpu {
     this.#fillExecute(low, high, page);
     this.#setRipBase(low, high);
     let record = this.cache.record(page, offset, this.#nextPage);
-    if (record < 0 && this.mode.checked === true) {
-      // The instruction reaches into the next page, unless the code segment ends before that.
-      if (this.#reachesBeyondCode(BigInt(4096 - offset))) return this.#beyondCode();
-    }
     if (this.#regions?.hasFinds === true)
       this.#regions.adoptFinds(page, this.#source(low, high, page), this.#now);
     const guarded = record < 0 ? -1 : this.cache.guardedFrame(record);
@@ -454,6 +450,9 @@ export class InterpVcpu extends BaseVcpu {
         record = this.cache.record(page, offset, this.#nextPage);
       }
     }
+    // The instruction reaches into the next page, unless the code segment ends before that.
+    if (record < 0 && this.mode.checked === true && this.#reachesBeyondCode(BigInt(4096 - offset)))
+      return this.#beyondCode();
     const eager = this.#regions?.isEager === true && !this.#isGuarded(record);
     if ((this.#sampled || eager) && record >= 0) this.#sample(record, low, high, page);
     return record;

@@ -3,7 +3,6 @@ export type { CpuModel, FaultRecord, Vcpu, VcpuExit, VcpuHost, VcpuStats } from 
 export type { ModuleSurroundings } from './handlers/function-module.ts';
 export {
   buildHandlerModule,
-  HandlerVariants,
   handlerShape,
   type KeptHandlers,
 } from './handlers/handler-module.ts';

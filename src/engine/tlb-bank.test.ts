@@ -56,6 +56,17 @@ test('a page that is found elsewhere makes targets void, one that is found again
   assert.ok(!forgets(() => bank.fillExecute(0x5000, 0, 64, 8192, false)));
   assert.ok(forgets(() => bank.fillExecute(0x5000, 0, 64, 12288, false)));
   assert.ok(forgets(() => bank.fillExecute(0x5000, 0, 128, 12288, false)));
+  const other = 0x5000 + 4096 * TLB.executeEntries;
+  for (const [frame, isVoid] of [
+    [12288, false],
+    [16384, true],
+  ] as const) {
+    assert.ok(!forgets(() => bank.fillExecute(other, 0, 64, 8192, false)), 'it gives way');
+    assert.equal(
+      forgets(() => bank.fillExecute(0x5000, 0, 128, frame, false)),
+      isVoid,
+    );
+  }
 });
 
 test('targets in global pages outlive a change of address space', () => {

@@ -25,8 +25,11 @@ export class TlbBank {
   #executeFilled = 0;
   readonly #executeGlobalJournal = new Int32Array(EXECUTE_JOURNAL);
   #executeGlobalFilled = 0;
-  /** pages of each half of the address space that gave way to others, where targets that still count may lie */
-  readonly #evicted: readonly [Set<number>, Set<number>] = [new Set(), new Set()];
+  /**
+   * Pages of each half of the address space that gave way to others, where targets that still count may lie, with their
+   * frames.
+   */
+  readonly #evicted: readonly [Map<number, number>, Map<number, number>] = [new Map(), new Map()];
   /** whether any of them was not global */
   readonly #evictedLocal = [false, false];
   /** 1: the execute translation with this number is of a global page */
@@ -133,8 +136,12 @@ export class TlbBank {
     if (words[at] === (low & ~0xfff) && words[at + 1] === high) {
       if (words[at + 2] === map && words[at + 3] === frame && wasGlobal === global) return;
       this.#forgetHalf(halfOf(high));
-    } else if (words[at + 2] !== 0)
-      this.#evict(words[at] as number, words[at + 1] as number, wasGlobal);
+    } else {
+      const half = halfOf(high);
+      const before = this.#evicted[half].get(pageNumber(low, high));
+      if (before !== undefined && before !== frame) this.#forgetHalf(half);
+      if (words[at + 2] !== 0) this.#evict(at, wasGlobal);
+    }
     this.#executeGlobal[index] = global ? 1 : 0;
     // A place is listed again at every fill: a full journal empties its part of the bank.
     if (global) {
@@ -150,10 +157,13 @@ export class TlbBank {
     words[at + 3] = frame;
   }
 
-  /** The execute translation of a page gives way to another's. It holds until it is flushed, and so do targets there. */
-  #evict(low: number, high: number, global: boolean): void {
+  /** The execute translation at the word `at` gives way to another's. It holds until it is flushed, and so do targets there. */
+  #evict(at: number, global: boolean): void {
+    const [low, high, , frame] = this.#words.subarray(at, at + 4) as unknown as [
+      ...[number, number, number, number],
+    ];
     const half = halfOf(high);
-    this.#evicted[half].add(pageNumber(low, high));
+    this.#evicted[half].set(pageNumber(low, high), frame);
     if (!global) this.#evictedLocal[half] = true;
   }
 

@@ -33,7 +33,7 @@ export const TLB = {
   executeFrame: 12,
   /** two u32 that what is noted in the targets must have been noted under, for each half of the address space */
   generation: 8192 * 32 + 4096 * 16,
-  /** two u64, for each half: no two execute translations are together valid in two epochs of any bank; see `TlbBank` */
+  /** two u64, for each half: another one once an execute translation there was flushed; no bank and half has another's */
   epoch: 8192 * 32 + 4096 * 16 + 16,
   /** bytes of one privilege's TLB */
   bytes: 8192 * 32 + 4096 * 16 + 64 + 4096 * 16,

@@ -46,7 +46,7 @@ export interface StoredCounts {
   get(cluster: number): number;
 }
 
-/** Throws `disk-corrupt` when the header or the snapshots cannot be read at all, or when too much points too widely. */
+/** Throws `disk-corrupt` when the header or the snapshots cannot be read at all, `disk-size` as ClusterCounts does. */
 export function checkQcow2(file: RandomAccessFile, stored: StoredCounts): CheckResult {
   return new Checker(file).run(stored);
 }

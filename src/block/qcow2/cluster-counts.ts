@@ -1,7 +1,7 @@
-import { corrupt } from './header.ts';
+import { VivariumError } from '../../util/mod.ts';
 
 const PAGE_CLUSTERS = 1024;
-/** Half a GiB of counts: of 8 TiB in clusters of the usual size. */
+/** Half a GiB of counts: of 8 TiB in clusters of the usual 64 KiB, of 64 GiB in those of 512 bytes. */
 const MOST_PAGES = 2 ** 17;
 
 /** How often each cluster is used. Clusters in use lie together, so counts are kept by the page. */
@@ -19,13 +19,16 @@ export class ClusterCounts {
     return page?.[cluster % PAGE_CLUSTERS] ?? 0;
   }
 
-  /** Counts a cluster once more. Throws `disk-corrupt` when there are too many, strewn too widely, to be counted. */
+  /** Counts a cluster once more. Throws `disk-size` when there are too many, or they lie too far apart, to be counted. */
   add(cluster: number): void {
     const number = Math.floor(cluster / PAGE_CLUSTERS);
     let page = this.#pages.get(number);
     if (page === undefined) {
       if (this.#pages.size === MOST_PAGES)
-        throw corrupt(this.#name, 'it uses more clusters than can be counted');
+        throw new VivariumError(
+          'disk-size',
+          `the disk image ${this.#name} uses more clusters than Vivarium counts; check it with: qemu-img check`,
+        );
       page = new Uint32Array(PAGE_CLUSTERS);
       this.#pages.set(number, page);
     }

@@ -63,19 +63,19 @@ export class HandlerVariants {
 }
 
 /**
- * A module of handlers, with the runtime, which it exports as `enter`; they go into the table from FIRST_HANDLER on.
+ * A module of handlers, with the runtime, which it exports (`enter`, and see `exportRuntime`); they go into the table from FIRST_HANDLER on.
  * `optimized` asks the host to compile it for speed.
  */
 export function buildHandlerModule(
   surroundings: ModuleSurroundings,
   shapes: Iterable<HandlerShape>,
-  variants: HandlerVariants,
   optimized: boolean,
 ): HandlerIndexes & { readonly bytes: Uint8Array<ArrayBuffer> } {
   const module = new ModuleWriter();
   const imports = importRuntime(module, surroundings.shared, surroundings.helpers);
   const { functions, pseudo, enter } = defineRuntime(module, imports);
   for (const [index, fn] of pseudo) module.addElements(index, [fn]);
+  const variants = new HandlerVariants();
   const bodies: number[] = [];
   const indexes = new Map<number, number>();
   for (const { encoding, key } of shapes) {

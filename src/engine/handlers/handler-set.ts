@@ -70,12 +70,7 @@ export class HandlerSet {
   }
 
   #makeUsual(usual: Iterable<HandlerShape>): WebAssembly.Exports {
-    const { bytes, keys, indexes } = buildHandlerModule(
-      this.#host,
-      usual,
-      new HandlerVariants(),
-      false,
-    );
+    const { bytes, keys, indexes } = buildHandlerModule(this.#host, usual, false);
     for (const [i, key] of keys.entries()) this.#indexes.set(key, indexes[i] as number);
     this.#next = FIRST_HANDLER + new Set(indexes).size;
     this.unkept = keys.length;

@@ -56,7 +56,7 @@ export interface HelperSignature {
 const CODES = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 
 /** Imports one helper; returns its function index. */
-export function importHelper(
+function importHelper(
   module: ModuleWriter,
   name: string,
   { params, result }: HelperSignature,

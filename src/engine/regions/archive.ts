@@ -6,7 +6,7 @@ export interface KeptRegion {
   /** where it begins in its base page, and the bytes that lie there: see HEAD_BYTES */
   readonly offset: number;
   readonly head: Uint8Array<ArrayBuffer>;
-  /** its neighbour pages, in the order of its table */
+  /** its neighbour pages */
   readonly pages: readonly number[];
   /** the guest's code that it was made from, by page: where it holds, so does the region */
   readonly code: readonly {

@@ -39,7 +39,7 @@ export interface CodeSource {
 
 export interface RegionLimits {
   readonly instructions: number;
-  /** pages that may take part: each but the first is checked whenever the region is entered */
+  /** pages that may take part: each but the first is checked when the region is entered, in 64-bit code once an epoch */
   readonly pages: number;
   /** calls inside calls that are taken into the region */
   readonly callDepth: number;

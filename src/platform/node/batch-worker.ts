@@ -40,13 +40,11 @@ async function keepHandlers({
 }: Extract<BatchOrder, { kind: 'handlers' }>): Promise<void> {
   if (folder === undefined) return;
   // Batches need none of it.
-  const [
-    { buildHandlerModule, HandlerVariants, handlerShape },
-    { buildOpcodeTable, instructions },
-  ] = await Promise.all([import('../../engine/mod.ts'), import('../../x86/mod.ts')]);
+  const [{ buildHandlerModule, handlerShape }, { buildOpcodeTable, instructions }] =
+    await Promise.all([import('../../engine/mod.ts'), import('../../x86/mod.ts')]);
   const { encodings } = buildOpcodeTable(instructions);
   const shapes = [...keys].map((key) => handlerShape(key, encodings));
-  const made = buildHandlerModule(surroundings, shapes, new HandlerVariants(), true);
+  const made = buildHandlerModule(surroundings, shapes, true);
   const description = { kind, keys: made.keys, indexes: made.indexes };
   keepModule(folder, description, made.bytes, new WebAssembly.Module(made.bytes));
 }
