@@ -159,11 +159,11 @@ export class TlbBank {
 
   /** The execute translation at the word `at` gives way to another's. It holds until it is flushed, and so do targets there. */
   #evict(at: number, global: boolean): void {
-    const [low, high, , frame] = this.#words.subarray(at, at + 4) as unknown as [
-      ...[number, number, number, number],
-    ];
+    const words = this.#words;
+    const high = words[at + 1] as number;
     const half = halfOf(high);
-    this.#evicted[half].set(pageNumber(low, high), frame);
+    const frame = words[at + TLB.executeFrame / 4] as number;
+    this.#evicted[half].set(pageNumber(words[at] as number, high), frame);
     if (!global) this.#evictedLocal[half] = true;
   }
 

@@ -2,25 +2,17 @@ import {
   ByteWriter,
   type FunctionCode,
   I32,
-  I64,
   ModuleWriter,
   moveOwnValue,
   setOwnValue,
 } from '../../wasm/mod.ts';
-import { type HelperSignature, importsOnDemand, MOST_MEMORY_PAGES } from './runtime.ts';
+import { type RegionTypes, regionTypes } from './region-types.ts';
+import { type HelperSignature, importSpace, importsOnDemand } from './runtime.ts';
 
 /** What the modules of a machine import. */
 export interface ModuleSurroundings {
   readonly shared: boolean;
   readonly helpers: ReadonlyMap<string, HelperSignature>;
-}
-
-/** Types of what regions call through the table. */
-export interface RegionTypes {
-  readonly afterHelper: number;
-  readonly storeFlags: number;
-  readonly leaveRegion: number;
-  readonly checkPages: number;
 }
 
 /** A function of a module, with the name by which debuggers and profilers know it. */
@@ -79,15 +71,9 @@ export function buildBatchModule(
 /** A module with the types that all of these modules have, by the same numbers. */
 function beginModule({ shared, helpers }: ModuleSurroundings) {
   const module = new ModuleWriter();
-  module.importMemory('vm', 'memory', 1, MOST_MEMORY_PAGES, shared);
-  module.importTable('vm', 'table', 1);
+  importSpace(module, shared);
   const handlerType = module.type([I32, I32, I32, I32], [I32]);
-  const types: RegionTypes = {
-    afterHelper: module.type([I32, I32, I32, I32, I32], [I32]),
-    storeFlags: module.type([I32, I32, I64, I64, I64], []),
-    leaveRegion: module.type([I32, I32, I32, I32, I64], [I32]),
-    checkPages: module.type([I32, I64, I32, I32], [I32]),
-  };
+  const types = regionTypes(module);
   return { module, handlerType, types, helper: importsOnDemand(module, helpers) };
 }
 

@@ -72,7 +72,7 @@ export function buildHandlerModule(
   optimized: boolean,
 ): HandlerIndexes & { readonly bytes: Uint8Array<ArrayBuffer> } {
   const module = new ModuleWriter();
-  const imports = importRuntime(module, surroundings.shared, surroundings.helpers);
+  const imports = importRuntime(module, surroundings);
   const { functions, pseudo, enter } = defineRuntime(module, imports);
   for (const [index, fn] of pseudo) module.addElements(index, [fn]);
   const variants = new HandlerVariants();
@@ -108,7 +108,7 @@ export function buildOneHandler(
   place: (code: FunctionCode) => number | undefined,
 ): Uint8Array<ArrayBuffer> | undefined {
   const module = new ModuleWriter();
-  const functions = importDefinedRuntime(module, surroundings.shared, surroundings.helpers);
+  const functions = importDefinedRuntime(module, surroundings);
   const code = emitHandler(encoding, key, functions);
   const index = place(code);
   if (index === undefined) return undefined;

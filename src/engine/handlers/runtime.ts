@@ -13,8 +13,10 @@ import { EXIT, RECORD } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
 import { CHECK_PAGES, checkPagesBody } from './check-pages.ts';
 import { emitDispatch, emitLinear, pushExecuteEntry } from './dispatch.ts';
+import type { ModuleSurroundings } from './function-module.ts';
 import { CPU, CURSOR, PC, type RuntimeFunctions, TLB_BASE } from './handler-emitter.ts';
 import { LEAVE_REGION, leaveRegionBody } from './leave-region.ts';
+import { regionTypes } from './region-types.ts';
 
 /** Records that are no instructions. Their handlers have fixed places in the table. */
 export const PSEUDO = {
@@ -88,8 +90,7 @@ export function importsOnDemand(
 /** Starts a module whose functions run over the machine's memory and table. */
 export function importRuntime(
   module: ModuleWriter,
-  shared: boolean,
-  helpers: ReadonlyMap<string, HelperSignature>,
+  { shared, helpers }: ModuleSurroundings,
 ): RuntimeImports {
   const imports = importMachine(module, shared);
   const helper = importsOnDemand(module, helpers);
@@ -97,9 +98,14 @@ export function importRuntime(
   return { ...imports, helper };
 }
 
-function importMachine(module: ModuleWriter, shared: boolean): Omit<RuntimeImports, 'helper'> {
+/** Imports the machine's memory, and the table of its handlers. */
+export function importSpace(module: ModuleWriter, shared: boolean): void {
   module.importMemory('vm', 'memory', 1, MOST_MEMORY_PAGES, shared);
   module.importTable('vm', 'table', 1);
+}
+
+function importMachine(module: ModuleWriter, shared: boolean): Omit<RuntimeImports, 'helper'> {
+  importSpace(module, shared);
   const slow = module.type([I32, I32, I32], [I32]);
   const loadSlow = module.importFunction('vm', 'loadSlow', slow);
   const updateSlow = module.importFunction('vm', 'updateSlow', slow);
@@ -125,8 +131,7 @@ export function runtimeOf(exports: WebAssembly.Exports): WebAssembly.ModuleImpor
 /** Starts a module of handlers beside the one that defines the runtime. Helpers are imported as they are asked for. */
 export function importDefinedRuntime(
   module: ModuleWriter,
-  shared: boolean,
-  helpers: ReadonlyMap<string, HelperSignature>,
+  { shared, helpers }: ModuleSurroundings,
 ): RuntimeFunctions {
   const imports = importMachine(module, shared);
   const { handlerType, exitType, branchType } = runtimeTypes(module);
@@ -167,20 +172,17 @@ export function defineRuntime(
   module.defineFunction(branchAndLink, branchAndLinkBody(branchTo));
   module.defineFunction(afterHelper, afterHelperBody(leave, dispatch));
 
-  const storeFlags = module.addFunction(
-    module.type([I32, I32, I64, I64, I64], []),
-    storeFlagsBody(),
-    'storeFlags',
-  );
+  const types = regionTypes(module);
+  const storeFlags = module.addFunction(types.storeFlags, storeFlagsBody(), 'storeFlags');
   const leaveRegion = (isWide: boolean): number =>
     module.addFunction(
-      module.type([I32, I32, I32, I32, I64], [I32]),
+      types.leaveRegion,
       leaveRegionBody(handlerType, isWide),
       isWide ? 'leaveRegion64' : 'leaveRegion32',
     );
   const checkPages = (isWide: boolean): number =>
     module.addFunction(
-      module.type([I32, I64, I32, I32], [I32]),
+      types.checkPages,
       checkPagesBody(isWide),
       isWide ? 'checkPages64' : 'checkPages32',
     );

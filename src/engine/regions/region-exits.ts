@@ -1,6 +1,6 @@
-import type { RegionTypes } from '../handlers/function-module.ts';
 import { CPU, TLB_BASE } from '../handlers/handler-emitter.ts';
 import { countBudget, LEAVE_REGION } from '../handlers/leave-region.ts';
+import type { RegionTypes } from '../handlers/region-types.ts';
 import { AFTER_HELPER } from '../handlers/runtime.ts';
 import { EXIT_ENTRY, EXIT_WORD } from './exit-entry.ts';
 import type { RegionFrame } from './region-frame.ts';

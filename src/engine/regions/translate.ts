@@ -3,8 +3,8 @@ import {
   buildFunctionModule,
   type ModuleSurroundings,
   type NamedFunction,
-  type RegionTypes,
 } from '../handlers/function-module.ts';
+import type { RegionTypes } from '../handlers/region-types.ts';
 import type { RegionGraph, RegionInstruction } from './graph.ts';
 import { LoopFacts } from './loop-facts.ts';
 import { RegionEmitter } from './region-emitter.ts';
