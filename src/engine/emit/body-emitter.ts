@@ -223,9 +223,9 @@ export abstract class BodyEmitter extends ValueEmitter {
         if (this.dialectStatement(node)) return;
         // A pure value: one use is emitted where it is used, several through a local.
         if (node.uses <= 1 || this.defineFloat(node)) return;
-        if (node.op === 'i64.extend32_s' || isMask32(node)) {
+        if (isMask32(node) || this.isNarrowSigned(node)) {
           this.low32(node);
-          f.set(this.defineNarrow(node, node.op === 'i64.extend32_s'));
+          f.set(this.defineNarrow(node, !isMask32(node)));
           return;
         }
         this.compute(node);

@@ -2,6 +2,7 @@ import {
   type Access,
   type Block,
   type Body,
+  decodeLoad,
   type FieldRef,
   type Node,
   opRow,
@@ -55,8 +56,13 @@ const FLOAT_FORMS: Record<
 const FLOAT_USERS = new Set(Object.keys(FLOAT_FORMS));
 
 export function isMask32(node: Node): boolean {
+  return maskOf(node) === MASK32;
+}
+
+/** The constant that `node` is ANDed with, or undefined. */
+function maskOf(node: Node): bigint | undefined {
   const mask = node.op === 'i64.and' ? node.args[1] : undefined;
-  return mask !== undefined && mask.op === 'const' && mask.imm === MASK32;
+  return mask?.op === 'const' ? BigInt.asUintN(64, mask.imm as bigint) : undefined;
 }
 
 /** A shift count that means the same for 32 bits, or undefined. */
@@ -196,13 +202,31 @@ export abstract class ValueEmitter {
     return local;
   }
 
-  /** True when the i64 `node` is the sign extension of its low 32 bits, by its form. */
+  /** True when the i64 `node` is the sign extension of its low 32 bits, by its form, and not held as 64. */
   protected isNarrowSigned(node: Node): boolean {
     const narrow = this.#narrow.get(node);
-    if (narrow !== undefined) return narrow.signed;
-    if (node.op === 'const')
-      return BigInt.asIntN(32, node.imm as bigint) === BigInt.asIntN(64, node.imm as bigint);
-    return node.op === 'i64.extend32_s' && !this.#locals.has(node);
+    if (narrow?.signed === true) return true;
+    if (this.#locals.has(node) || this.#floats.has(node)) return false;
+    const [left, right] = node.args as readonly [Node, Node];
+    switch (node.op) {
+      case 'const':
+        return BigInt.asIntN(32, node.imm as bigint) === BigInt.asIntN(64, node.imm as bigint);
+      case 'memory.load':
+      case 'memory.loadForUpdate':
+        return narrow !== undefined && decodeLoad(node.imm).width < 32;
+      case 'i64.extend8_s':
+      case 'i64.extend16_s':
+      case 'i64.extend32_s':
+        return true;
+      case 'i64.and':
+        if ((maskOf(node) ?? MASK32) <= MASK32 >> 1n) return true;
+        return this.isNarrowSigned(left) && this.isNarrowSigned(right);
+      case 'i64.or':
+      case 'i64.xor':
+        return this.isNarrowSigned(left) && this.isNarrowSigned(right);
+      default:
+        return false;
+    }
   }
 
   /** Pushes the low 32 bits of an i64 value as i32. */
@@ -232,6 +256,11 @@ export abstract class ValueEmitter {
         return;
       case 'i64.extend32_s':
         this.low32(left);
+        return;
+      case 'i64.extend8_s':
+      case 'i64.extend16_s':
+        this.low32(left);
+        f.op(node.op === 'i64.extend8_s' ? 0xc0 : 0xc1);
         return;
       case 'i64.extend_i32_s':
       case 'i64.extend_i32_u':
@@ -286,7 +315,7 @@ export abstract class ValueEmitter {
   #isZeroExtended(node: Node): boolean {
     const narrow = this.#narrow.get(node);
     if (narrow !== undefined) return !narrow.signed;
-    return isMask32(node) && !this.#locals.has(node);
+    return (maskOf(node) ?? 2n ** 64n) <= MASK32 && !this.#locals.has(node);
   }
 
   /** Pushes the value of `node`. */
