@@ -16,6 +16,12 @@ import { isMask32, ValueEmitter } from './value-emitter.ts';
 /** Dialect op: conditions that must hold, and a block for when they do not. See RegionSemantics.guard. */
 export const GUARD = 'guard';
 
+/** Locals with the tag and the addend of a page that may be written, as its entry in the TLB has them. */
+export interface KnownPage {
+  readonly tag: number;
+  readonly addend: number;
+}
+
 /** Functions every emitted body may call. */
 export interface RuntimeImports {
   /** (addressLow, addressHigh, bytes) → linear offset of the data or of a copy; 0 on a fault */
@@ -303,23 +309,21 @@ export abstract class BodyEmitter extends ValueEmitter {
     const { width, signed } = decodeLoad(node.imm);
     const bytes = width / 8;
     const address = this.addressLocal(node.args[0] as Node);
+    const tag = update ? TLB.write : TLB.read;
     const place = this.allocate(I32);
-    const entry = this.#hit(address, bytes, update ? TLB.write : TLB.read);
-    f.if(VOID, true);
-    f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
-    f.else();
-    if (this.leavesOnMiss) {
-      this.enterNested();
-      this.leaveOnMiss();
-      this.leaveNested();
-    } else {
+    if (this.leavesOnMiss) this.#find(node, address, bytes, tag, place);
+    else {
+      const entry = this.#hit(address, bytes, tag);
+      f.if(VOID, true);
+      f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
+      f.else();
       this.#pushAddressHalves(address);
       f.i32Const(bytes).call(update ? this.imports.updateSlow : this.imports.loadSlow);
       f.tee(place).i32Eqz().if(VOID, false);
       this.leaveFaulted();
       f.end();
+      f.end();
     }
-    f.end();
     if (update) this.#places.set(node, { place, address });
     f.get(place);
     if (this.isFloatLoad(node) && (width === 64 || (width === 32 && !signed))) {
@@ -355,24 +359,58 @@ export abstract class BodyEmitter extends ValueEmitter {
       else this.value(node.args[1] as Node);
       f.set(value);
     }
+    if (this.leavesOnMiss) {
+      const place = this.allocate(I32);
+      this.#find(node, address, bytes, TLB.write, place);
+      f.get(place).get(value).memory(store, 0);
+      return;
+    }
     const entry = this.#hit(address, bytes, TLB.write);
     f.if(VOID, true);
     f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
     f.get(value).memory(store, 0);
     f.else();
-    if (this.leavesOnMiss) {
+    this.bounceAddress();
+    f.get(value).memory(store, 0);
+    this.#pushAddressHalves(address);
+    f.i32Const(bytes).call(this.imports.storeSlow).if(VOID, false);
+    this.leaveFaulted();
+    f.end();
+    f.end();
+  }
+
+  /** Finds the place of an access of `bytes` for `node`, or leaves. */
+  #find(node: Node, address: number, bytes: number, tag: number, place: number): void {
+    const f = this.f;
+    const page = this.knownPage(node.args[0] as Node);
+    if (page !== undefined) {
+      f.get(address)
+        .get(page.tag)
+        .op(0x85)
+        .i64Const(BigInt(4096 - bytes))
+        .op(0x58); // xor, le_u
+      f.if(VOID, true);
+      f.get(address).wrap().get(page.addend).i32Add().set(place);
+      f.else();
       this.enterNested();
-      this.leaveOnMiss();
+    }
+    const entry = this.#hit(address, bytes, tag);
+    f.if(VOID, true);
+    f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
+    f.else();
+    this.enterNested();
+    this.leaveOnMiss();
+    this.leaveNested();
+    f.end();
+    if (page !== undefined) {
       this.leaveNested();
-    } else {
-      this.bounceAddress();
-      f.get(value).memory(store, 0);
-      this.#pushAddressHalves(address);
-      f.i32Const(bytes).call(this.imports.storeSlow).if(VOID, false);
-      this.leaveFaulted();
       f.end();
     }
-    f.end();
+  }
+
+  /** A page that was looked up before, where an access at `address` is likely to lie in it. */
+  protected knownPage(_address: Node): KnownPage | undefined {
+    return undefined;
   }
 
   #storeBack(node: Node): void {

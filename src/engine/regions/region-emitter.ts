@@ -1,9 +1,9 @@
 import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
 import { F32, F64, type FunctionWriter, I32, I64, type ValueType, VOID } from '../../wasm/mod.ts';
-import { describe, factTests, STATE } from '../../x86/mod.ts';
+import { describe, factTests, RSP, STATE } from '../../x86/mod.ts';
 import { LOAD, STORE } from '../emit/accesses.ts';
-import { BodyEmitter } from '../emit/body-emitter.ts';
+import { BodyEmitter, type KnownPage } from '../emit/body-emitter.ts';
 import { RECIPE } from '../flags/recipe.ts';
 import { CPU, emitTlbSwitch, TLB_BASE } from '../handlers/handler-emitter.ts';
 import type { RegionTypes } from '../handlers/region-types.ts';
@@ -20,6 +20,7 @@ import { RegionFrame } from './region-frame.ts';
 import { FLAG_OPS, FLOAT_OPS, HOST_ROUNDING, RegionSemantics } from './region-semantics.ts';
 import { EXIT_KIND, type RegionExit } from './region-table.ts';
 import { narrowRead, narrowWrite } from './register-parts.ts';
+import { isNearRsp, StackPage } from './stack-page.ts';
 import { markInstruction } from './trace.ts';
 import { VectorLocals } from './vector-locals.ts';
 
@@ -68,6 +69,7 @@ export class RegionEmitter extends BodyEmitter {
   readonly #flags: FlagLocals;
   readonly #frame: RegionFrame;
   readonly #vectors: VectorLocals;
+  readonly #stack: StackPage;
   readonly #loopFacts: LoopFacts;
   /** what is known of vector registers where a block begins that several lead to */
   readonly #merged = new Map<RegionBlock, Uint8Array>();
@@ -75,7 +77,7 @@ export class RegionEmitter extends BodyEmitter {
   #hostRounds: number | undefined;
   readonly #used = new Set<number>();
   readonly #written = new Set<number>();
-  readonly #marks: { readonly at: number; readonly kind: 'spill' | 'load' }[] = [];
+  readonly #marks: { readonly at: number; readonly kind: 'spill' | 'load' | 'stack' }[] = [];
   readonly #labels: Label[] = [];
   readonly #pools = new Map<ValueType, number[]>();
   readonly #taken = new Map<ValueType, number>();
@@ -110,6 +112,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#frame = new RegionFrame(f, graph, handlerType, types.checkPages);
     this.#exits = new RegionExits(this.#frame, types);
     this.#vectors = new VectorLocals(f, CPU);
+    this.#stack = new StackPage(f, graph);
     this.#loopFacts = loopFacts;
   }
 
@@ -138,12 +141,14 @@ export class RegionEmitter extends BodyEmitter {
     const body = f.takeCode();
     new RegionEntry(this.#frame).emit();
     this.#load();
+    this.#findStack();
     this.#flags.enter();
     let done = 0;
     for (const { at, kind } of this.#marks) {
       f.putCode(body, done, at);
       if (kind === 'spill') this.#spill();
-      else this.#load();
+      else if (kind === 'load') this.#load();
+      else this.#findStack();
       done = at;
     }
     f.putCode(body, done, body.bytes.length);
@@ -194,8 +199,18 @@ export class RegionEmitter extends BodyEmitter {
     this.#testRounding();
   }
 
+  #findStack(): void {
+    this.#stack.find(this.#gprs[RSP] as number);
+  }
+
+  protected override knownPage(address: Node): KnownPage | undefined {
+    if (!this.#stack.isWorthwhile || !isNearRsp(address)) return undefined;
+    this.#stack.isUsed = true;
+    return this.#stack;
+  }
+
   /** Code that depends on which registers the whole region uses goes here when that is known. */
-  #mark(kind: 'spill' | 'load'): void {
+  #mark(kind: 'spill' | 'load' | 'stack'): void {
     this.#marks.push({ at: this.f.code.length, kind });
   }
 
@@ -587,6 +602,8 @@ export class RegionEmitter extends BodyEmitter {
       this.#written.add(index);
       this.#used.add(index); // not every path writes it before an exit
       narrowWrite(f, local, offset & 7, access, value);
+      if (index === RSP && !(access === 'i64' && isNearRsp(node))) this.#mark('stack');
+
       return;
     }
     const flag = this.#flags.field(offset);
@@ -630,6 +647,7 @@ export class RegionEmitter extends BodyEmitter {
 
   protected privilegeChanged(): void {
     emitTlbSwitch(this.f, CPU, TLB_BASE);
+    this.#mark('stack');
   }
 
   protected tlbBase(): void {
@@ -687,6 +705,7 @@ export class RegionEmitter extends BodyEmitter {
     this.#mark('load');
     this.#vectors.forget();
     f.get(CPU).i32Load(STATE.tlb).set(TLB_BASE);
+    this.#mark('stack');
     if (this.#nesting > 0) this.#flags.loadFields();
     else this.#flags.recipe = RECIPE.memory;
   }
