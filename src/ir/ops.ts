@@ -91,6 +91,8 @@ const scalarOps: Record<string, OpRow> = {
   'i32.shl': row('i32 i32', 'i32', [0x74], (x, y) => x << y),
   'i32.shr_s': row('i32 i32', 'i32', [0x75], (x, y) => x >> y),
   'i32.shr_u': row('i32 i32', 'i32', [0x76], (x, y) => (x >>> y) | 0),
+  'i32.rotl': row('i32 i32', 'i32', [0x77], (x, y) => (x << y) | (x >>> -y)),
+  'i32.rotr': row('i32 i32', 'i32', [0x78], (x, y) => (x >>> y) | (x << -y)),
   'i32.clz': row('i32', 'i32', [0x67], (x) => Math.clz32(x)),
   'i32.popcnt': row('i32', 'i32', [0x69], popcnt32),
   'i32.eqz': row('i32', 'i32', [0x45], (x) => bit(x === 0)),

@@ -217,6 +217,7 @@ export abstract class ValueEmitter {
       case 'i64.extend8_s':
       case 'i64.extend16_s':
       case 'i64.extend32_s':
+      case 'i64.extend_i32_s':
         return true;
       case 'i64.and':
         if ((maskOf(node) ?? MASK32) <= MASK32 >> 1n) return true;

@@ -4,6 +4,7 @@ import type { Operand } from '../operand.ts';
 import type { Semantics } from '../semantics.ts';
 import { RDX, STATE } from '../state.ts';
 import { multiplyHighUnsigned } from './multiply-high.ts';
+import { rotate } from './rotate.ts';
 
 /** BMI1 and BMI2, all VEX-encoded, over 32 or 64 bits by VEX.W. SDM Vol. 2. */
 const vex = (prefix: string, rest: string, operands: string, ...attributes: Attribute[]) =>
@@ -174,10 +175,7 @@ export const rorx = define(
   'rorx',
   [vex('F2.0F3A', 'F0 /r ib', 'Gy Ey Ib', 'cpuid:bmi2')],
   (b, [destination, source, immediate]) => {
-    const count = immediate.read();
-    const value = source.readUnsigned();
-    const whole = destination.width === 64 ? value : b.or(value, b.shl(value, b.i64(32)));
-    destination.write(b.pure('i64.rotr', whole, b.and(count, b.i64(destination.width - 1))));
+    destination.write(rotate(b, 'rotr', source.read(), immediate.read(), destination.width));
   },
 );
 

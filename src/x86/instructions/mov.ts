@@ -56,6 +56,12 @@ function reverseBytes(
   value: Value,
   width: number,
 ): Value {
+  if (width === 32) {
+    const low = b.wrap(value);
+    const turned = (count: number, mask: number): Value =>
+      b.pure('i32.and', b.pure('i32.rotl', low, b.i32(count)), b.i32(mask));
+    return b.pure('i64.extend_i32_s', b.pure('i32.or', turned(8, 0xff00ff), turned(24, ~0xff00ff)));
+  }
   let swapped = value;
   const steps: [bits: number, mask: bigint][] = [
     [8, 0x00ff00ff00ff00ffn],

@@ -4,20 +4,21 @@ import type { Semantics } from '../semantics.ts';
 import { updateFlagsWhen } from './flag-bits.ts';
 import { maskedCount, shiftForms } from './shift.ts';
 
-/** Multiplying by this repeats a value of `width` bits over 64, so that one 64-bit rotate serves all widths. */
-const REPEAT: Record<number, bigint> = {
-  8: 0x0101010101010101n,
-  16: 0x0001000100010001n,
-  32: 0x0000000100000001n,
-};
+/** Multiplying by this repeats a value of `width` bits over 64, so that one 64-bit rotate serves narrow widths. */
+const REPEAT: Record<number, bigint> = { 8: 0x0101010101010101n, 16: 0x0001000100010001n };
 
-function rotate(
+/** `left` rotated by the i64 `count`: sign-extended from `width`. */
+export function rotate(
   b: Semantics,
   op: 'rotl' | 'rotr',
   left: Value,
   count: Value,
   width: number,
 ): Value {
+  if (width === 32) {
+    const rotated = b.pure(`i32.${op}`, b.wrap(left), b.wrap(count));
+    return b.pure('i64.extend_i32_s', rotated);
+  }
   const pattern = REPEAT[width];
   if (pattern === undefined) return b.pure(`i64.${op}`, left, count);
   const repeated = b.mul(b.zeroExtend(left, width), b.i64(pattern));
