@@ -6,7 +6,7 @@ import { TLB_BASE } from '../handlers/handler-emitter.ts';
 import { TLB } from '../tlb-layout.ts';
 import type { RegionGraph } from './graph.ts';
 
-/** A region with fewer accesses to the stack finds each for itself. */
+/** A region with fewer accesses to the stack, or without a loop, finds each for itself. */
 const LEAST_ACCESSES = 4;
 
 /**
@@ -22,14 +22,16 @@ export class StackPage implements KnownPage {
   /** something is accessed by it */
   isUsed = false;
 
+  /** otherwise its locals do not exist */
   readonly isWorthwhile: boolean;
 
   constructor(f: FunctionWriter, graph: RegionGraph) {
     this.#f = f;
-    this.isWorthwhile = graph.bits === 64 && countAccesses(graph) >= LEAST_ACCESSES;
-    this.tag = f.local(I64);
-    this.addend = f.local(I32);
-    this.#entry = f.local(I32);
+    this.isWorthwhile =
+      graph.bits === 64 && hasLoop(graph) && countAccesses(graph) >= LEAST_ACCESSES;
+    this.tag = this.isWorthwhile ? f.local(I64) : -1;
+    this.addend = this.isWorthwhile ? f.local(I32) : -1;
+    this.#entry = this.isWorthwhile ? f.local(I32) : -1;
   }
 
   /**
@@ -56,6 +58,10 @@ export class StackPage implements KnownPage {
     f.op(0x85).i64Const(0xfffn).op(0x58); // xor, le_u
     f.select().set(this.tag);
   }
+}
+
+function hasLoop({ blocks }: RegionGraph): boolean {
+  return blocks.some(({ isLoop }) => isLoop);
 }
 
 /** Instructions that access the stack. */
