@@ -11,6 +11,7 @@ import { F32, F64, type FunctionWriter, I32, I64, V128, VOID } from '../../wasm/
 import { EXIT } from '../record.ts';
 import { TLB } from '../tlb-layout.ts';
 import { LOAD, memoryAccess, NARROW_LOAD, NARROW_STORE, STORE } from './accesses.ts';
+import { pushPlace, toDataEntry } from './data-tlb.ts';
 import { isMask32, ValueEmitter } from './value-emitter.ts';
 
 /** Dialect op: conditions that must hold, and a block for when they do not. See RegionSemantics.guard. */
@@ -278,11 +279,9 @@ export abstract class BodyEmitter extends ValueEmitter {
   #hit(address: number, bytes: number, tag: number): number {
     const f = this.f;
     const entry = this.allocate(I32);
-    f.get(address).wrap().i32Const(7).op(0x76); // >>> (12 - log2 32)
-    f.i32Const((TLB.entries - 1) * TLB.entryBytes).i32And();
-    this.tlbBase();
-    f.i32Add().tee(entry);
-    f.i64Load(tag).get(address).op(0x85);
+    f.get(address);
+    toDataEntry(f, () => this.tlbBase());
+    f.tee(entry).i64Load(tag).get(address).op(0x85);
     f.i64Const(BigInt(4096 - bytes)).op(0x58);
     return entry;
   }
@@ -293,7 +292,7 @@ export abstract class BodyEmitter extends ValueEmitter {
     const address = this.addressLocal(node.args[0] as Node);
     const entry = this.#hit(address, 1, node.imm === 'write' ? TLB.write : TLB.read);
     f.if(I32, true);
-    f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
+    pushPlace(f, address, entry);
     f.else();
     f.i32Const(0);
     f.end();
@@ -315,7 +314,8 @@ export abstract class BodyEmitter extends ValueEmitter {
     else {
       const entry = this.#hit(address, bytes, tag);
       f.if(VOID, true);
-      f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
+      pushPlace(f, address, entry);
+      f.set(place);
       f.else();
       this.#pushAddressHalves(address);
       f.i32Const(bytes).call(update ? this.imports.updateSlow : this.imports.loadSlow);
@@ -367,7 +367,7 @@ export abstract class BodyEmitter extends ValueEmitter {
     }
     const entry = this.#hit(address, bytes, TLB.write);
     f.if(VOID, true);
-    f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add();
+    pushPlace(f, address, entry);
     f.get(value).memory(store, 0);
     f.else();
     this.bounceAddress();
@@ -396,7 +396,8 @@ export abstract class BodyEmitter extends ValueEmitter {
     }
     const entry = this.#hit(address, bytes, tag);
     f.if(VOID, true);
-    f.get(address).wrap().get(entry).i32Load(TLB.addend).i32Add().set(place);
+    pushPlace(f, address, entry);
+    f.set(place);
     f.else();
     this.enterNested();
     this.leaveOnMiss();

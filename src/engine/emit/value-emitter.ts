@@ -31,6 +31,7 @@ const NARROW_OPS: Record<string, number> = {
 };
 
 const MASK32 = 0xffff_ffffn;
+const MASK31 = 0x7fff_ffffn;
 
 /** A local that holds a floating-point number. */
 export interface FloatLocal {
@@ -59,10 +60,16 @@ export function isMask32(node: Node): boolean {
   return maskOf(node) === MASK32;
 }
 
-/** The constant that `node` is ANDed with, or undefined. */
+/** Whether `node` is ANDed with a constant of at most `most`. */
+function isMasked(node: Node, most: bigint): boolean {
+  const mask = maskOf(node);
+  return mask !== undefined && mask <= most;
+}
+
+/** The constant, unsigned, that `node` is ANDed with. */
 function maskOf(node: Node): bigint | undefined {
   const mask = node.op === 'i64.and' ? node.args[1] : undefined;
-  return mask?.op === 'const' ? BigInt.asUintN(64, mask.imm as bigint) : undefined;
+  return mask?.op === 'const' ? (mask.imm as bigint) : undefined;
 }
 
 /** A shift count that means the same for 32 bits, or undefined. */
@@ -220,7 +227,7 @@ export abstract class ValueEmitter {
       case 'i64.extend_i32_s':
         return true;
       case 'i64.and':
-        if ((maskOf(node) ?? MASK32) <= MASK32 >> 1n) return true;
+        if (isMasked(node, MASK31)) return true;
         return this.isNarrowSigned(left) && this.isNarrowSigned(right);
       case 'i64.or':
       case 'i64.xor':
@@ -316,7 +323,7 @@ export abstract class ValueEmitter {
   #isZeroExtended(node: Node): boolean {
     const narrow = this.#narrow.get(node);
     if (narrow !== undefined) return !narrow.signed;
-    return (maskOf(node) ?? 2n ** 64n) <= MASK32 && !this.#locals.has(node);
+    return isMasked(node, MASK32) && !this.#locals.has(node);
   }
 
   /** Pushes the value of `node`. */

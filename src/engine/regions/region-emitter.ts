@@ -1,6 +1,6 @@
 import type { Access, Block, FieldRef, Node } from '../../ir/mod.ts';
 import { assert } from '../../util/mod.ts';
-import { F32, F64, type FunctionWriter, I32, I64, type ValueType, VOID } from '../../wasm/mod.ts';
+import { F32, F64, type FunctionWriter, I32, type ValueType, VOID } from '../../wasm/mod.ts';
 import { describe, factTests, RSP, STATE } from '../../x86/mod.ts';
 import { LOAD, STORE } from '../emit/accesses.ts';
 import { BodyEmitter, type KnownPage } from '../emit/body-emitter.ts';
@@ -11,6 +11,7 @@ import { RECORD } from '../record.ts';
 import { shapeOf } from '../shape-key.ts';
 import { EXIT_ENTRY, entryExit, ripExit } from './exit-entry.ts';
 import { DYNAMIC, FlagLocals, isFlagField, type WideRecipe } from './flag-locals.ts';
+import { GeneralRegisters } from './general-registers.ts';
 import type { RegionBlock, RegionGraph, RegionInstruction } from './graph.ts';
 import type { LoopFacts } from './loop-facts.ts';
 import { PROFILE, PROFILE_TARGETS } from './profile.ts';
@@ -19,18 +20,11 @@ import { RegionExits } from './region-exits.ts';
 import { RegionFrame } from './region-frame.ts';
 import { FLAG_OPS, FLOAT_OPS, HOST_ROUNDING, RegionSemantics } from './region-semantics.ts';
 import { EXIT_KIND, type RegionExit } from './region-table.ts';
-import { narrowRead, narrowWrite } from './register-parts.ts';
 import { isNearRsp, StackPage } from './stack-page.ts';
 import { markInstruction } from './trace.ts';
 import { VectorLocals } from './vector-locals.ts';
 
-const GPRS = 16;
 const PAGE = 4096;
-
-/** State offsets of the bytes of the general registers. */
-function isGpr(offset: number): boolean {
-  return offset < GPRS * 8;
-}
 
 /** The helper for accesses that may lie outside of their segments: handlers do those. */
 const CHECK_SEGMENT = 'checkSegment';
@@ -65,7 +59,7 @@ export class RegionEmitter extends BodyEmitter {
   readonly #recordAt: (at: number) => number;
   readonly #exits: RegionExits;
   readonly #labelsUsed = new Set<OuterLabel>();
-  readonly #gprs: number[] = [];
+  readonly #registers: GeneralRegisters;
   readonly #flags: FlagLocals;
   readonly #frame: RegionFrame;
   readonly #vectors: VectorLocals;
@@ -75,8 +69,6 @@ export class RegionEmitter extends BodyEmitter {
   readonly #merged = new Map<RegionBlock, Uint8Array>();
   /** 1 when MXCSR is HOST_ROUNDING; undefined while nothing asks for it */
   #hostRounds: number | undefined;
-  readonly #used = new Set<number>();
-  readonly #written = new Set<number>();
   readonly #marks: { readonly at: number; readonly kind: 'spill' | 'load' | 'stack' }[] = [];
   readonly #labels: Label[] = [];
   readonly #pools = new Map<ValueType, number[]>();
@@ -106,7 +98,7 @@ export class RegionEmitter extends BodyEmitter {
     super(f, { loadSlow: -1, updateSlow: -1, storeSlow: -1, helper });
     this.#graph = graph;
     this.#recordAt = recordAt;
-    for (let i = 0; i < GPRS; i++) this.#gprs.push(f.local(I64));
+    this.#registers = new GeneralRegisters(f);
     const host = { imports: this.imports, allocate: (type: ValueType) => this.allocate(type) };
     this.#flags = new FlagLocals(f, host, types.storeFlags);
     this.#frame = new RegionFrame(f, graph, handlerType, types.checkPages);
@@ -180,33 +172,23 @@ export class RegionEmitter extends BodyEmitter {
 
   /** Writes the registers that the region changes back to the state. */
   #spill(): void {
-    for (const index of this.#written)
-      this.f
-        .get(CPU)
-        .get(this.#gprs[index] as number)
-        .i64Store(STATE.gpr + index * 8);
+    this.#registers.spill();
     this.#vectors.store();
   }
 
   /** Loads the registers that the region uses. */
   #load(): void {
-    for (const index of this.#used)
-      this.f
-        .get(CPU)
-        .i64Load(STATE.gpr + index * 8)
-        .set(this.#gprs[index] as number);
+    this.#registers.load();
     this.#vectors.load();
     this.#testRounding();
   }
 
   #findStack(): void {
-    this.#stack.find(this.#gprs[RSP] as number);
+    this.#stack.find(this.#registers.local(RSP));
   }
 
   protected override knownPage(address: Node): KnownPage | undefined {
-    if (!this.#stack.isWorthwhile || !isNearRsp(address)) return undefined;
-    this.#stack.isUsed = true;
-    return this.#stack;
+    return this.#stack.of(address);
   }
 
   /** Code that depends on which registers the whole region uses goes here when that is known. */
@@ -560,10 +542,8 @@ export class RegionEmitter extends BodyEmitter {
     assert(field.kind === 'fixed', 'regions know their operands');
     const f = this.f;
     const offset = field.offset;
-    if (isGpr(offset)) {
-      this.#used.add(offset >> 3);
-      f.get(this.#gprs[offset >> 3] as number);
-      narrowRead(f, offset & 7, access);
+    if (this.#registers.owns(offset)) {
+      this.#registers.read(offset, access);
       return;
     }
     if (offset === STATE.zero) {
@@ -596,14 +576,9 @@ export class RegionEmitter extends BodyEmitter {
     const value = (): void => this.value(node);
     const f = this.f;
     const offset = field.offset;
-    if (isGpr(offset)) {
-      const index = offset >> 3;
-      const local = this.#gprs[index] as number;
-      this.#written.add(index);
-      this.#used.add(index); // not every path writes it before an exit
-      narrowWrite(f, local, offset & 7, access, value);
-      if (index === RSP && !(access === 'i64' && isNearRsp(node))) this.#mark('stack');
-
+    if (this.#registers.owns(offset)) {
+      this.#registers.write(offset, access, value);
+      if (offset >> 3 === RSP && !(access === 'i64' && isNearRsp(node))) this.#mark('stack');
       return;
     }
     const flag = this.#flags.field(offset);
